@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* What follows the end of a context: other trees that end with it, then functions that are called.
+ */
+
+#include "base/base.h"
+#include "base/list.h"
+#include "core/root.h"
+#include "curfew.h"
+
+enum after_state { AFTER_ARMED, AFTER_QUEUED, AFTER_CALLING, AFTER_OVER };
+
+struct curfew_after {
+        struct root *root;      /* referenced */
+        struct curfew_ctx *ctx; /* referenced, except where the context owns the after */
+        struct list link;       /* in the context, then in a queue */
+        void (*tell)(struct curfew_after *after, struct list *queues); /* or else */
+        void (*fn)(void *arg);
+        void *arg;
+        enum after_state state;
+        bool owned; /* by nobody else: freed once it is over, or with the context */
+        pthread_t caller;
+};
+
+/* What follows one end in one tree. Nothing is to be done for one that is not in use. */
+struct after_queue {
+        struct root *root; /* referenced while in use */
+        struct list link;  /* the queues of all trees that the same end has reached */
+        struct list tells, calls;
+        bool in_use;
+};
+
+void after_queue_init(struct after_queue *queue, struct root *root);
+
+/* Under the root's lock. */
+void after_queue_add(struct after_queue *queue, struct curfew_after *after);
+
+/* Do all of it, and all that follows from it in other trees. No lock is held. */
+void after_queue_run(struct after_queue *queue);
+
+/* From now on nothing is told; waits while that is being done. For those with a `tell` only. */
+void after_withdraw(struct curfew_after *after);
+
+/* Free one that nothing refers to. */
+void after_delete(struct curfew_after *after);

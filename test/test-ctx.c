@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: MIT
+
+/* The tree of contexts from inside: its links, its memory, its shapes, and threads in it. */
+
+#include "base/clock.h"
+#include "core/ctx.h"
+#include "core/deadline.h"
+#include "core/merge.h"
+#include "core/source.h"
+#include "core/value.h"
+#include "test.h"
+
+#include <pthread.h>
+
+#define MILLION 1000000
+
+static const struct curfew_cause plain = { 0, NULL };
+
+static struct curfew_ctx *derive(struct curfew_ctx *parent) {
+        struct curfew_ctx *ctx = NULL;
+
+        assert_eq(ctx_new(parent, CLOCK_NEVER, &plain, &ctx), 0);
+        return ctx;
+}
+
+static struct curfew_ctx *derive_deadline(struct curfew_ctx *parent, int64_t deadline) {
+        struct curfew_ctx *ctx = NULL;
+
+        assert_eq(ctx_new(parent, deadline, &plain, &ctx), 0);
+        return ctx;
+}
+
+/* Allocations are counted; see the link arguments. */
+
+static atomic_ulong allocations;
+static unsigned long fail_at;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+static bool fails(void) {
+        return atomic_fetch_add(&allocations, 1) + 1 == fail_at;
+}
+
+void *__wrap_malloc(size_t size) {
+        return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+        return fails() ? NULL : __real_calloc(n, size);
+}
+
+static unsigned long count_from(unsigned long *mark) {
+        unsigned long n = atomic_load(&allocations) - *mark;
+
+        *mark += n;
+        return n;
+}
+
+static void do_nothing(void *arg) {
+        (void)arg;
+}
+
+/* go 18 */
+static void test_allocations(void) {
+        static const int key;
+        unsigned long mark = atomic_load(&allocations);
+        struct curfew_ctx *root = derive(NULL), *child, *deadline, *value = NULL;
+        struct curfew_after *after;
+
+        assert_eq(count_from(&mark), 1);
+        child = derive(root);
+        assert_eq(count_from(&mark), 1);
+        deadline = derive_deadline(child, 1000);
+        assert_eq(count_from(&mark), 1);
+        assert_eq(value_new(deadline, &key, NULL, NULL, &value), 0);
+        assert_eq(count_from(&mark), 1);
+        assert_eq(curfew_ctx_after(value, do_nothing, NULL, &after), 0);
+        assert_eq(count_from(&mark), 1);
+        assert_eq(ctx_look(value, 1000), -ETIMEDOUT);
+        ctx_cancel(root, &plain);
+        assert_eq(count_from(&mark), 0);
+        curfew_after_free(after);
+        curfew_ctx_unref(value);
+        curfew_ctx_unref(deadline);
+        curfew_ctx_unref(child);
+        curfew_ctx_unref(root);
+}
+
+/* A source that is looked at: it counts, and cancels its context when it is told to. */
+struct fake {
+        struct source source;
+        unsigned looks, frees;
+        bool fires;
+};
+
+static void fake_look(struct source *source) {
+        struct fake *fake = container_of(source, struct fake, source);
+
+        ++fake->looks;
+        if (fake->fires)
+                ctx_cancel(source->ctx, &(struct curfew_cause){ 7, "source" });
+}
+
+static void fake_free(struct source *source) {
+        ++container_of(source, struct fake, source)->frees;
+}
+
+static struct fake fake_new(void) {
+        return (struct fake){ .source = { .fd = -1, .look = fake_look, .free = fake_free } };
+}
+
+static unsigned released;
+
+static void count_release(void *value) {
+        (void)value;
+        ++released;
+}
+
+/* Every kind of birth, with the k-th allocation failing: -ENOMEM, nothing kept, the result alone.
+ */
+static int build_one(
+        unsigned kind, struct curfew_ctx *parent, struct fake *fake, struct curfew_ctx **ret) {
+        const struct curfew_cause cause = { 1, "text" };
+        static const int key;
+
+        switch (kind) {
+        case 0: return ctx_new(parent, 1000, &cause, ret);
+        case 1: return ctx_new_without_cancel(parent, ret);
+        case 2: return value_new(parent, &key, NULL, count_release, ret);
+        case 3: return source_new(parent, &fake->source, ret);
+        default: return merge_new((struct curfew_ctx *[]){ parent, parent }, 2, ret);
+        }
+}
+
+static void test_out_of_memory(void) {
+        struct fake outer = fake_new(), fake = fake_new();
+        struct curfew_ctx *parent = NULL;
+
+        assert_eq(source_new(NULL, &outer.source, &parent), 0);
+        for (unsigned kind = 0; kind < 5; ++kind) {
+                for (unsigned k = 1;; ++k) {
+                        struct curfew_ctx *ctx = parent;
+                        int r;
+
+                        fail_at = atomic_load(&allocations) + k;
+                        r = build_one(kind, parent, &fake, &ctx);
+                        fail_at = 0;
+                        assert_eq(atomic_load(&parent->refs) == 1, r < 0);
+                        if (r == 0) {
+                                assert_gt(k, 1);
+                                curfew_ctx_unref(ctx);
+                                break;
+                        }
+                        assert_eq(r, -ENOMEM);
+                        assert_true(ctx == parent);
+                        assert_eq(released, kind > 2);
+                        assert_eq(fake.frees, kind > 3);
+                        assert_true(list_is_empty(&parent->children));
+                        assert_true(list_is_empty(&parent->afters));
+                }
+        }
+        assert_eq(released, 1);
+        assert_eq(fake.frees, 1);
+        curfew_ctx_unref(parent);
+        assert_eq(outer.frees, 1);
+}
+
+static void test_after_without_memory(void) {
+        struct curfew_ctx *ctx = derive(NULL);
+        struct curfew_after *after = (struct curfew_after *)ctx;
+
+        fail_at = atomic_load(&allocations) + 1;
+        assert_eq(curfew_ctx_after(ctx, do_nothing, NULL, &after), -ENOMEM);
+        fail_at = 0;
+        assert_true(after == (struct curfew_after *)ctx);
+        assert_eq(atomic_load(&ctx->refs), 1);
+        curfew_ctx_unref(ctx);
+}
+
+/* A cancel can't fail; its text can. */
+static void test_cancel_without_memory(void) {
+        struct curfew_ctx *ctx = derive(NULL);
+        const struct curfew_cause cause = { 12, "a text" };
+
+        fail_at = atomic_load(&allocations) + 1;
+        assert_eq(ctx_cancel(ctx, &cause), -ENOMEM);
+        fail_at = 0;
+        assert_eq(ctx_look(ctx, 0), -ECANCELED);
+        assert_eq(ctx_get_cause(ctx).code, 12);
+        assert_null(ctx_get_cause(ctx).text);
+        curfew_ctx_unref(ctx);
+}
+
+/* go 4, 5, 6: a parent lists the live children, and only these. */
+static void test_children_unlink(void) {
+        struct curfew_ctx *parent = derive(NULL), *a = derive(parent),
+                          *b = derive_deadline(parent, 5), *c = derive(parent);
+        struct curfew_after *after;
+
+        ctx_cancel(a, &plain);
+        assert_eq(ctx_look(parent, 0), 0);
+        assert_false(list_is_linked(&a->sibling));
+        assert_true(parent->children.next == &b->sibling);
+        assert_eq(ctx_look(b, 5), -ETIMEDOUT);
+        assert_true(parent->children.next == &c->sibling);
+        c = curfew_ctx_unref(c);
+        assert_true(list_is_empty(&parent->children));
+
+        assert_eq(curfew_ctx_after(parent, do_nothing, NULL, &after), 0);
+        assert_false(list_is_empty(&parent->afters));
+        assert_eq(curfew_after_stop(after), 1);
+        assert_true(list_is_empty(&parent->afters));
+        curfew_after_free(after);
+
+        c = derive(parent);
+        ctx_cancel(parent, &plain);
+        assert_true(list_is_empty(&parent->children));
+        curfew_ctx_unref(a);
+        curfew_ctx_unref(b);
+        curfew_ctx_unref(c);
+        assert_eq(atomic_load(&parent->refs), 1);
+        curfew_ctx_unref(parent);
+}
+
+/* The deadline's owner ends, and all below it, whichever of them is looked at. */
+static void test_expiry_ends_the_owner(void) {
+        struct curfew_ctx *top = derive(NULL), *owner = derive_deadline(top, 100),
+                          *a = derive(owner), *b = derive_deadline(a, 200), *c = derive(owner);
+
+        assert_eq(ctx_look(b, 99), 0);
+        assert_eq(ctx_look(b, 100), -ETIMEDOUT);
+        assert_eq(atomic_load(&owner->err), -ETIMEDOUT);
+        assert_eq(atomic_load(&a->err), -ETIMEDOUT);
+        assert_eq(atomic_load(&c->err), -ETIMEDOUT);
+        assert_eq(atomic_load(&top->err), 0);
+        curfew_ctx_unref(owner);
+        curfew_ctx_unref(a);
+        curfew_ctx_unref(b);
+        curfew_ctx_unref(c);
+        curfew_ctx_unref(top);
+}
+
+/* Sources are looked at from the outermost on, as long as that changes nothing, and for nothing
+ * once the context is done. */
+static void test_sources(void) {
+        struct fake outer = fake_new(), inner = fake_new();
+        struct curfew_ctx *top = NULL, *below = NULL, *other = derive(NULL), *merged = NULL;
+
+        assert_eq(source_new(NULL, &outer.source, &top), 0);
+        assert_eq(source_new(top, &inner.source, &below), 0);
+        assert_eq(merge_new((struct curfew_ctx *[]){ other, below }, 2, &merged), 0);
+        assert_eq(merged->sources->n, 2);
+        assert_eq(ctx_look(merged, 0), 0);
+        assert_eq(ctx_look(top, 0), 0);
+        assert_eq(outer.looks, 2);
+        assert_eq(inner.looks, 1);
+
+        outer.fires = inner.fires = true;
+        assert_eq(ctx_look(merged, 0), -ECANCELED);
+        assert_eq(outer.looks, 3);
+        assert_eq(inner.looks, 1);
+        assert_eq(ctx_get_err(below), -ECANCELED);
+        assert_str(ctx_get_cause(merged).text, "source");
+        assert_eq(ctx_look(merged, 0), -ECANCELED);
+        assert_eq(outer.looks, 3);
+        assert_eq(ctx_get_err(other), 0);
+
+        curfew_ctx_unref(top);
+        curfew_ctx_unref(below);
+        curfew_ctx_unref(other);
+        assert_eq(outer.frees + inner.frees, 0);
+        curfew_ctx_unref(merged);
+        assert_eq(outer.frees, 1);
+        assert_eq(inner.frees, 1);
+}
+
+/* A merge that is looked at when the owner of its deadline has ended, but has not told it yet. The
+ * bell of the merge that is told before looks at it just then. */
+struct peek {
+        struct ctx_bell bell;
+        struct curfew_ctx *at;
+        int err;
+};
+
+static void peek_ring(struct ctx_bell *bell) {
+        struct peek *peek = container_of(bell, struct peek, bell);
+
+        assert_eq(ctx_get_err(peek->at), 0);
+        peek->err = ctx_look(peek->at, 100);
+}
+
+static void peek_free(struct ctx_bell *bell) {
+        (void)bell;
+}
+
+static void test_merge_that_is_not_told_yet(void) {
+        struct curfew_ctx *owner = derive_deadline(NULL, 100), *first = NULL, *second = NULL;
+        struct peek peek = { .bell = { peek_ring, peek_free } };
+
+        assert_eq(merge_new(&owner, 1, &first), 0);
+        assert_eq(merge_new(&owner, 1, &second), 0);
+        peek.at = second;
+        assert_null(ctx_set_bell(first, &peek.bell));
+        assert_eq(ctx_cancel(owner, &(struct curfew_cause){ 6, "six" }), 0);
+        assert_eq(peek.err, -ECANCELED);
+        assert_eq(ctx_get_cause(second).code, 6);
+        curfew_ctx_unref(first);
+        curfew_ctx_unref(second);
+        curfew_ctx_unref(owner);
+}
+
+/* Its deadline may be in another tree: then the owner and all merges of it end, too. */
+static void test_merge_expires(void) {
+        struct curfew_ctx *owner = derive_deadline(NULL, 100), *other = derive_deadline(NULL, 200),
+                          *merged[3] = { NULL }, *child;
+
+        assert_eq(merge_new((struct curfew_ctx *[]){ NULL, other, owner }, 3, &merged[0]), 0);
+        assert_eq(merge_new(&merged[0], 1, &merged[1]), 0);
+        assert_eq(merge_new(&owner, 1, &merged[2]), 0);
+        child = derive_deadline(merged[1], 150);
+        assert_eq(child->deadline, 100);
+        assert_eq(ctx_look(child, 99), 0);
+        assert_eq(ctx_look(child, 100), -ETIMEDOUT);
+        for (unsigned i = 0; i < 3; ++i)
+                assert_eq(ctx_get_err(merged[i]), -ETIMEDOUT);
+        assert_eq(ctx_get_err(owner), -ETIMEDOUT);
+        assert_eq(ctx_look(other, 199), 0);
+        curfew_ctx_unref(child);
+        for (unsigned i = 0; i < 3; ++i)
+                curfew_ctx_unref(merged[i]);
+        curfew_ctx_unref(owner);
+        curfew_ctx_unref(other);
+}
+
+/* A chain of a million: cancelled from the top, then let go of from either end. */
+static void test_chain(bool free_top_first) {
+        static struct curfew_ctx *chain[MILLION];
+
+        for (unsigned i = 0; i < MILLION; ++i)
+                chain[i] = derive(i > 0 ? chain[i - 1] : NULL);
+        ctx_cancel(chain[0], &plain);
+        assert_eq(ctx_look(chain[MILLION - 1], 0), -ECANCELED);
+        for (unsigned i = 0; i < MILLION; ++i)
+                curfew_ctx_unref(chain[free_top_first ? i : MILLION - 1 - i]);
+}
+
+/* The same live, held by its last link alone. */
+static void test_chain_held_by_its_end(void) {
+        struct curfew_ctx *last = NULL;
+
+        for (unsigned i = 0; i < MILLION; ++i) {
+                struct curfew_ctx *next = derive(last);
+
+                curfew_ctx_unref(last);
+                last = next;
+        }
+        assert_eq(ctx_look(last, 0), 0);
+        curfew_ctx_unref(last);
+}
+
+static void test_million_children(void) {
+        static struct curfew_ctx *children[MILLION];
+        struct curfew_ctx *parent = derive(NULL);
+
+        for (unsigned i = 0; i < MILLION; ++i)
+                children[i] = derive(parent);
+        ctx_cancel(parent, &plain);
+        for (unsigned i = 0; i < MILLION; ++i) {
+                assert_eq(ctx_look(children[i], 0), -ECANCELED);
+                curfew_ctx_unref(children[i]);
+        }
+        curfew_ctx_unref(parent);
+}
+
+/* Merges of merges follow one after the other, without a frame for each. */
+static void test_chain_of_merges(void) {
+        enum { N = 100000 };
+        static struct curfew_ctx *chain[N];
+        static const int key;
+        void *value = NULL;
+
+        assert_eq(value_new(NULL, &key, chain, NULL, &chain[0]), 0);
+        for (unsigned i = 1; i < N; ++i)
+                assert_eq(merge_new(&chain[i - 1], 1, &chain[i]), 0);
+        assert_true(ctx_find(chain[N - 1], &key, &value));
+        assert_true(value == chain);
+        assert_false(ctx_find(chain[N - 1], chain, &value));
+        ctx_cancel(chain[0], &plain);
+        assert_eq(ctx_look(chain[N - 1], 0), -ECANCELED);
+        for (unsigned i = 0; i < N; ++i)
+                curfew_ctx_unref(chain[i]);
+}
+
+static void *all_shapes(void *arg) {
+        (void)arg;
+        test_chain(false);
+        test_chain(true);
+        test_chain_held_by_its_end();
+        test_million_children();
+        test_chain_of_merges();
+        return NULL;
+}
+
+/* On a stack that no recursion of that depth would fit into. */
+static void test_shapes_on_a_small_stack(void) {
+        pthread_attr_t attr;
+        pthread_t thread;
+
+        assert_eq(pthread_attr_init(&attr), 0);
+        assert_eq(pthread_attr_setstacksize(&attr, 64 << 10), 0);
+        assert_eq(pthread_create(&thread, &attr, all_shapes, NULL), 0);
+        assert_eq(pthread_join(thread, NULL), 0);
+        pthread_attr_destroy(&attr);
+}
+
+/* Threads that derive, cancel, merge, register and let go in one tree, while it ends. */
+static void *busy(void *arg) {
+        struct curfew_ctx *shared = arg;
+        unsigned state = (unsigned)(uintptr_t)pthread_self();
+
+        for (unsigned i = 0; i < 2000; ++i) {
+                struct curfew_ctx *child = derive(shared), *merged = NULL, *other = derive(NULL);
+                struct curfew_after *after = NULL;
+
+                state = state * 1103515245 + 12345;
+                assert_eq(merge_new((struct curfew_ctx *[]){ other, child }, 2, &merged), 0);
+                assert_eq(
+                        curfew_ctx_after(merged, do_nothing, NULL, state & 1 << 16 ? &after : NULL),
+                        0);
+                if (state & 1 << 17)
+                        ctx_cancel(state & 1 << 18 ? child : other, &plain);
+                if (state & 1 << 19)
+                        curfew_after_free(after), after = NULL;
+                curfew_ctx_unref(child);
+                if (i == 1000)
+                        ctx_cancel(shared, &plain);
+                assert_true(ctx_look(merged, 0) == 0 || ctx_look(merged, 0) == -ECANCELED);
+                curfew_ctx_unref(merged);
+                curfew_after_free(after);
+                curfew_ctx_unref(other);
+        }
+        return NULL;
+}
+
+static void test_threads(void) {
+        for (unsigned round = 0; round < 3; ++round) {
+                struct curfew_ctx *shared = derive(NULL);
+                pthread_t threads[4];
+
+                for (unsigned i = 0; i < 4; ++i)
+                        assert_eq(pthread_create(&threads[i], NULL, busy, shared), 0);
+                for (unsigned i = 0; i < 4; ++i)
+                        assert_eq(pthread_join(threads[i], NULL), 0);
+                assert_eq(atomic_load(&shared->refs), 1);
+                assert_true(list_is_empty(&shared->children));
+                curfew_ctx_unref(shared);
+        }
+}
+
+/* A merge that is let go of just while a parent ends on another thread. */
+static void *cancel_it(void *ctx) {
+        ctx_cancel(ctx, &plain);
+        return NULL;
+}
+
+static void test_merge_freed_while_told(void) {
+        for (unsigned i = 0; i < 500; ++i) {
+                struct curfew_ctx *parent = derive(NULL), *merged = NULL;
+                pthread_t thread;
+
+                assert_eq(merge_new(&parent, 1, &merged), 0);
+                assert_eq(curfew_ctx_after(merged, do_nothing, NULL, NULL), 0);
+                assert_eq(pthread_create(&thread, NULL, cancel_it, parent), 0);
+                curfew_ctx_unref(merged);
+                assert_eq(pthread_join(thread, NULL), 0);
+                assert_eq(atomic_load(&parent->refs), 1);
+                curfew_ctx_unref(parent);
+        }
+}
+
+/* The deadline that goes from process to process. */
+static void test_deadline_parse(void) {
+        static const char *const broken[] = { "", "-1", "+1", " 1", "1 ", "0x10", "1e9", "now",
+                "9223372036854775808", "18446744073709551617", "99999999999999999999999999" };
+        int64_t deadline = 5;
+
+        for (unsigned i = 0; i < ARRAY_SIZE(broken); ++i) {
+                assert_eq(deadline_parse(broken[i], &deadline), -EINVAL);
+                assert_eq(deadline, 5);
+        }
+        assert_eq(deadline_parse("0", &deadline), 0);
+        assert_eq(deadline, 0);
+        assert_eq(deadline_parse("0012", &deadline), 0);
+        assert_eq(deadline, 12);
+        assert_eq(deadline_parse("9223372036854775807", &deadline), 0);
+        assert_eq(deadline, INT64_MAX);
+}
+
+static int64_t for_child(int64_t left, int64_t grace1, int64_t grace2) {
+        const int64_t now = 1000 * CURFEW_SEC;
+        const struct curfew_step plan[CURFEW_MAX_STEPS] = {
+                { SIGINT, CURFEW_TREE, grace1 },
+                { SIGTERM, CURFEW_TREE, grace2 },
+        };
+
+        return deadline_for_child(now + left, now, plan) - now;
+}
+
+/* Less the graces, but never more than half; a grace without end or without length takes nothing.
+ */
+static void test_deadline_for_child(void) {
+        static const struct curfew_step none[CURFEW_MAX_STEPS];
+
+        assert_eq(for_child(100 * CURFEW_SEC, CURFEW_SEC, 2 * CURFEW_SEC), 97 * CURFEW_SEC);
+        assert_eq(for_child(100 * CURFEW_SEC, 0, 2 * CURFEW_SEC), 88 * CURFEW_SEC);
+        assert_eq(for_child(100 * CURFEW_SEC, CURFEW_NO_GRACE, CURFEW_FOREVER), 100 * CURFEW_SEC);
+        assert_eq(for_child(100 * CURFEW_SEC, 80 * CURFEW_SEC, 1), 50 * CURFEW_SEC);
+        assert_eq(for_child(100, INT64_MAX - 1, INT64_MAX - 1), 50);
+        assert_eq(for_child(0, 0, 0), 0);
+        assert_eq(for_child(-5, 0, 0), -5);
+        assert_eq(deadline_for_child(100 * CURFEW_SEC, 0, none), 100 * CURFEW_SEC - CURFEW_GRACE);
+        assert_eq(deadline_for_child(CURFEW_FOREVER, 0, none), CURFEW_FOREVER);
+}
+
+int main(void) {
+        test_bound(300);
+
+        test_allocations();
+        test_out_of_memory();
+        test_after_without_memory();
+        test_cancel_without_memory();
+        test_children_unlink();
+        test_expiry_ends_the_owner();
+        test_sources();
+        test_merge_that_is_not_told_yet();
+        test_merge_expires();
+        test_shapes_on_a_small_stack();
+        test_threads();
+        test_merge_freed_while_told();
+        test_deadline_parse();
+        test_deadline_for_child();
+        return 0;
+}
