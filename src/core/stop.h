@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* The life of a run as decisions: when it has ended, and the steps of stopping it. */
+
+#include "base/base.h"
+#include "curfew.h"
+
+#define STOP_GIVE_UP (5 * CURFEW_SEC) /* how long SIGKILL to the tree may take to show */
+
+enum stop_state {
+        STOP_RUNNING,   /* the leader lives, nobody has asked */
+        STOP_LINGERING, /* the leader is gone, nobody has asked, the end isn't met */
+        STOP_ASKED,     /* a step was taken, its grace runs */
+        STOP_KILLED,    /* SIGKILL went to the tree */
+        STOP_ENDED,
+        STOP_N_STATES
+};
+
+enum stop_event {
+        STOP_ASK,    /* somebody wants it to stop */
+        STOP_SKIP,   /* somebody wants the next step now */
+        STOP_TIME,   /* the due time has come */
+        STOP_LEADER, /* the leader is gone */
+        STOP_MET,    /* the end condition is met; once asked, that is: the tree is empty */
+        STOP_N_EVENTS
+};
+
+enum stop_action {
+        STOP_NOTHING,
+        STOP_LINGER,     /* bound what follows the leader's exit */
+        STOP_STEP,       /* take the step that was written to *ret_step */
+        STOP_END_MET,    /* the run has ended as it should */
+        STOP_END_LINGER, /* … because the time after the leader's exit is over */
+        STOP_END_GIVEN_UP
+};
+
+struct stop {
+        struct curfew_step plan[CURFEW_MAX_STEPS];
+        unsigned n_steps;
+        unsigned taken; /* steps taken, the final SIGKILL included */
+        int64_t linger;
+        enum stop_state state;
+        int64_t due; /* when STOP_TIME is to come, or CLOCK_NEVER */
+};
+
+void stop_init(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS], int64_t linger);
+
+/* What the event means now. For STOP_STEP the step is written to *ret_step: it is to be taken at
+ * once, and its grace has begun. Later events of a run that has ended mean nothing. */
+enum stop_action stop_handle(
+        struct stop *stop, enum stop_event event, int64_t now, struct curfew_step *ret_step);
+
+/* What an action that ends the run makes its end. */
+enum curfew_end stop_end_of(
+        const struct stop *stop, enum stop_action action, enum curfew_until until);
+
+static inline bool stop_is_asked(const struct stop *stop) {
+        return stop->taken > 0;
+}
+
+/* Whether a signal ends a process by default, so that a stopped one has to be continued to hear it.
+ */
+bool stop_signal_terminates(int signal);

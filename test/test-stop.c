@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "base/clock.h"
+#include "core/stop.h"
+#include "test.h"
+
+/* Every sequence of events up to this length, from every plan below. */
+#define DEPTH 7
+
+static const struct curfew_step no_plan[CURFEW_MAX_STEPS] = { 0 };
+static const struct curfew_step two_steps[CURFEW_MAX_STEPS] = {
+        { .signal = SIGINT, .whom = CURFEW_LEADER, .grace = 5 * CURFEW_SEC },
+        { .signal = SIGTERM, .whom = CURFEW_TREE, .grace = CURFEW_NO_GRACE },
+};
+static const struct curfew_step kill_at_once[CURFEW_MAX_STEPS] = { { .signal = SIGKILL } };
+
+static enum stop_action due(struct stop *stop, struct curfew_step *ret_step) {
+        return stop_handle(stop, STOP_TIME, stop->due, ret_step);
+}
+
+static void test_default_plan(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, no_plan, 0);
+        assert_eq(stop.due, CLOCK_NEVER);
+        assert_eq(stop_handle(&stop, STOP_ASK, 1000, &step), STOP_STEP);
+        assert_eq(step.signal, SIGTERM);
+        assert_eq(step.whom, CURFEW_TREE);
+        assert_eq(stop.due, 1000 + CURFEW_GRACE);
+
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(step.whom, CURFEW_TREE);
+        assert_eq(due(&stop, &step), STOP_END_GIVEN_UP);
+}
+
+static void test_steps_in_order(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, two_steps, 0);
+        assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
+        assert_eq(step.signal, SIGINT);
+        assert_eq(step.whom, CURFEW_LEADER);
+        assert_eq(stop.due, 5 * CURFEW_SEC);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGTERM);
+        assert_eq(stop.due, 5 * CURFEW_SEC);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+}
+
+static void test_kill_in_plan_is_final(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, kill_at_once, 0);
+        assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(stop.state, STOP_KILLED);
+        assert_eq(due(&stop, &step), STOP_END_GIVEN_UP);
+}
+
+/* A full plan has no step with signal 0 behind it, and SIGKILL comes all the same. */
+static void test_full_plan(void) {
+        struct curfew_step plan[CURFEW_MAX_STEPS], step = { 0 };
+        struct stop stop;
+
+        for (size_t i = 0; i < CURFEW_MAX_STEPS; ++i)
+                plan[i] = (struct curfew_step){ .signal = SIGUSR1, .grace = 1 };
+        stop_init(&stop, plan, 0);
+        assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
+        for (size_t i = 1; i < CURFEW_MAX_STEPS; ++i) {
+                assert_eq(due(&stop, &step), STOP_STEP);
+                assert_eq(step.signal, SIGUSR1);
+        }
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(stop.taken, CURFEW_MAX_STEPS + 1);
+}
+
+static void test_endless_only_if_written(void) {
+        const struct curfew_step endless[CURFEW_MAX_STEPS] = {
+                { .signal = SIGTERM, .grace = CURFEW_FOREVER },
+        };
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, endless, CURFEW_FOREVER);
+        assert_eq(stop_handle(&stop, STOP_ASK, 5, &step), STOP_STEP);
+        assert_eq(stop.due, CLOCK_NEVER);
+        assert_eq(stop_handle(&stop, STOP_SKIP, 5, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+}
+
+static void test_linger(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, no_plan, 0);
+        assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
+        assert_eq(stop.due, 10 + CURFEW_LINGER);
+        assert_eq(due(&stop, &step), STOP_END_LINGER);
+
+        stop_init(&stop, no_plan, CURFEW_NO_LINGER);
+        assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
+        assert_eq(stop.due, 10);
+
+        stop_init(&stop, no_plan, 3);
+        assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
+        assert_eq(stop_handle(&stop, STOP_ASK, 11, &step), STOP_STEP);
+        assert_eq(step.signal, SIGTERM);
+}
+
+/* The leader's exit cuts nothing short, an empty tree does. */
+static void test_grace_belongs_to_the_tree(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, two_steps, 0);
+        stop_handle(&stop, STOP_ASK, 0, &step);
+        assert_eq(stop_handle(&stop, STOP_LEADER, 1, &step), STOP_NOTHING);
+        assert_eq(stop.due, 5 * CURFEW_SEC);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGTERM);
+        assert_eq(stop_handle(&stop, STOP_MET, 6 * CURFEW_SEC, &step), STOP_END_MET);
+}
+
+/* What must hold after any event, whatever came before it. */
+static void check_invariants(const struct stop *stop, unsigned taken_before, unsigned n_steps) {
+        assert_le(stop->taken, n_steps + 1);
+        assert_ge(stop->taken, taken_before);
+        assert_le(stop->taken, taken_before + 1);
+        if (stop->state == STOP_ENDED || stop->state == STOP_RUNNING)
+                assert_eq(stop->due, CLOCK_NEVER);
+        else
+                assert_ne(stop->due, CLOCK_NEVER);
+        if (stop->taken == n_steps + 1)
+                assert_true(stop->state == STOP_KILLED || stop->state == STOP_ENDED);
+}
+
+/* From any state, nothing but the passing of time ends a run that has been asked. */
+static void check_ends(struct stop stop, unsigned n_steps) {
+        struct curfew_step step = { 0 };
+
+        if (stop.state == STOP_RUNNING)
+                stop_handle(&stop, STOP_ASK, 0, &step);
+        for (unsigned i = 0; i < n_steps + 2 && stop.state != STOP_ENDED; ++i)
+                due(&stop, &step);
+        assert_eq(stop.state, STOP_ENDED);
+}
+
+static unsigned long walk(struct stop stop, int64_t now, unsigned depth) {
+        unsigned long n = 1;
+
+        check_ends(stop, stop.n_steps);
+        if (depth == 0)
+                return n;
+
+        for (enum stop_event event = 0; event < STOP_N_EVENTS; ++event) {
+                struct stop next = stop;
+                struct curfew_step step = { 0 };
+                enum stop_action action;
+                int64_t at = now;
+
+                if (event == STOP_TIME) {
+                        if (stop.due == CLOCK_NEVER)
+                                continue;
+                        at = stop.due;
+                }
+                action = stop_handle(&next, event, at, &step);
+                check_invariants(&next, stop.taken, stop.n_steps);
+                assert_eq(action == STOP_STEP, next.taken == stop.taken + 1);
+                assert_eq(action >= STOP_END_MET,
+                        stop.state != STOP_ENDED && next.state == STOP_ENDED);
+                if (event == STOP_ASK && stop_is_asked(&stop))
+                        assert_eq(action, STOP_NOTHING);
+                n += walk(next, at, depth - 1);
+        }
+        return n;
+}
+
+static void test_every_sequence(void) {
+        const struct curfew_step *const plans[] = { no_plan, two_steps, kill_at_once };
+
+        for (size_t i = 0; i < ARRAY_SIZE(plans); ++i) {
+                struct stop stop;
+
+                stop_init(&stop, plans[i], 0);
+                assert_gt(walk(stop, 0, DEPTH), 1000);
+        }
+}
+
+static void test_terminating_signals(void) {
+        static const int harmless[] = { 0, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU,
+                SIGURG, SIGWINCH };
+
+        for (int signal = 0; signal <= SIGRTMAX; ++signal) {
+                bool expect = true;
+
+                for (size_t i = 0; i < ARRAY_SIZE(harmless); ++i)
+                        if (harmless[i] == signal)
+                                expect = false;
+                assert_eq(stop_signal_terminates(signal), expect);
+        }
+}
+
+int main(void) {
+        test_default_plan();
+        test_steps_in_order();
+        test_kill_in_plan_is_final();
+        test_full_plan();
+        test_endless_only_if_written();
+        test_linger();
+        test_grace_belongs_to_the_tree();
+        test_every_sequence();
+        test_terminating_signals();
+        return 0;
+}
