@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "sys/child.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/*
+ * A child is named by its pidfd in every call, so that no other process can be meant. Three facts
+ * about it come from three places, and they can differ:
+ *
+ *  - whether it has exited: waitid(2), and where that knows of no such child, the pidfd, which is
+ *    readable once all of its threads are gone;
+ *  - how: waitid(2), as long as nobody has reaped it. A host may reap it (a loop around
+ *    waitpid(-1)), or have it reaped by ignoring SIGCHLD. From Linux 6.15 on the pidfd still tells;
+ *    before, the status is lost and called unknown;
+ *  - what it has used: only waitid(2).
+ *
+ * Looking at it doesn't reap it (WNOWAIT): as a zombie it keeps its number, and its process
+ * group's, from being given to another. __WALL: one that died before it executed has no exit
+ * signal.
+ */
+
+struct pidfd_info_v0 {
+        uint64_t mask;
+        uint64_t cgroupid;
+        uint32_t ids[11]; /* pid, tgid, ppid, and real, effective, saved, fs: uid, gid */
+        int32_t exit_code;
+};
+
+#define GET_INFO  _IOWR(0xFF, 11, struct pidfd_info_v0) /* PIDFD_GET_INFO, Linux 6.13 */
+#define INFO_EXIT (UINT64_C(1) << 3)                    /* PIDFD_INFO_EXIT, Linux 6.15 */
+
+/* The kernel's struct rusage: C libraries have wider times on 32-bit machines. */
+struct kernel_rusage {
+        long times[4];
+        long counts[14];
+};
+
+static struct rusage usage_from_kernel(const struct kernel_rusage *kernel) {
+        struct rusage usage = {
+                .ru_utime = { .tv_sec = kernel->times[0], .tv_usec = kernel->times[1] },
+                .ru_stime = { .tv_sec = kernel->times[2], .tv_usec = kernel->times[3] },
+        };
+
+        memcpy(&usage.ru_maxrss, kernel->counts, sizeof(kernel->counts));
+        return usage;
+}
+
+static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct kernel_rusage *usage) {
+        long r;
+
+        do {
+                info->si_pid = 0;
+                r = syscall(SYS_waitid, P_PIDFD, pidfd, info, WEXITED | __WALL | options, usage);
+        } while (r < 0 && errno == EINTR);
+        return r < 0 ? -errno : 0;
+}
+
+static bool has_exited(const struct child *child) {
+        struct pollfd poll_fd = { .fd = child->pidfd, .events = POLLIN };
+
+        return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN);
+}
+
+static void exit_from_info(const siginfo_t *info, struct child_exit *ret) {
+        ret->status = info->si_code == CLD_EXITED ? CURFEW_STATUS_EXITED : CURFEW_STATUS_SIGNALED;
+        ret->code = info->si_status;
+        ret->core_dumped = info->si_code == CLD_DUMPED;
+}
+
+static void exit_from_status(int status, struct child_exit *ret) {
+        ret->status = WIFEXITED(status) ? CURFEW_STATUS_EXITED : CURFEW_STATUS_SIGNALED;
+        ret->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+        ret->core_dumped = !WIFEXITED(status) && WCOREDUMP(status);
+}
+
+/* Somebody else's wait has taken the status, or is just about to: then the pidfd still has a
+ * process to speak of, but not its end, and will in a moment. */
+static int ask_pidfd(struct child *child, struct child_exit *ret) {
+        struct pidfd_info_v0 info = { .mask = INFO_EXIT };
+        struct child_exit how = { .status = CURFEW_STATUS_UNKNOWN };
+
+        if (!has_exited(child))
+                return 0;
+
+        if (ioctl(child->pidfd, GET_INFO, &info) == 0) {
+                if (!(info.mask & INFO_EXIT))
+                        return 0;
+                exit_from_status(info.exit_code, &how);
+        }
+
+        child->reaped = true;
+        *ret = how;
+        return 1;
+}
+
+int child_peek(struct child *child, struct child_exit *ret) {
+        struct kernel_rusage usage;
+        struct child_exit how = { .usage_known = true };
+        siginfo_t info;
+        int r;
+
+        r = wait_pidfd(child->pidfd, WNOHANG | WNOWAIT, &info, &usage);
+        if (r == -ECHILD)
+                return ask_pidfd(child, ret);
+        if (r < 0 || info.si_pid == 0)
+                return r;
+
+        exit_from_info(&info, &how);
+        how.usage = usage_from_kernel(&usage);
+        *ret = how;
+        return 1;
+}
+
+int child_reap(struct child *child) {
+        siginfo_t info;
+        int r;
+
+        if (child->reaped)
+                return 0;
+
+        r = wait_pidfd(child->pidfd, WNOHANG, &info, NULL);
+        if (r < 0 && r != -ECHILD)
+                return r;
+        if (r == 0 ? info.si_pid == 0 : !has_exited(child))
+                return -EAGAIN;
+
+        child->reaped = true;
+        return 0;
+}
+
+/* To signal a zombie succeeds and means nothing. One that exits just now is as good as signalled:
+ * it was alive when asked. */
+int child_signal(const struct child *child, int signal) {
+        if (has_exited(child))
+                return -ESRCH;
+        return syscall(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+void child_release(struct child *child) {
+        child_reap(child);
+        close_fd(child->pidfd);
+        *child = (struct child)CHILD_NULL;
+}
+
+void child_deinit(struct child *child) {
+        siginfo_t info;
+
+        if (!child->reaped) {
+                syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+                wait_pidfd(child->pidfd, 0, &info, NULL);
+        }
+        close_fd(child->pidfd);
+        *child = (struct child)CHILD_NULL;
+}

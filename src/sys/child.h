@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* One child process: its number and the pidfd that makes the number safe. */
+
+#include "base/base.h"
+#include "curfew.h"
+
+struct child {
+        pid_t pid;
+        int pidfd;
+        bool reaped; /* by us, or found to have been by somebody else */
+};
+
+#define CHILD_NULL                                                                                 \
+        { .pid = 0, .pidfd = -1, .reaped = true }
+
+/* How it ended. Without a status (somebody else reaped it) the kernel is asked through the pidfd
+ * (6.15), else it is CURFEW_STATUS_UNKNOWN. */
+struct child_exit {
+        enum curfew_status status;
+        int code;
+        bool core_dumped;
+        bool usage_known;
+        struct rusage usage;
+};
+
+/* Kills, waits and closes, unless the child is null; idempotent. */
+void child_deinit(struct child *child);
+
+/* Close, and reap it if it has exited; never blocks. One that still lives is left alone. */
+void child_release(struct child *child);
+
+/* Through the pidfd; -ESRCH once it has exited, reaped or not. */
+int child_signal(const struct child *child, int signal);
+
+/* 1 and how it ended, or 0 while it lives. Leaves it a zombie, so that its number (and its process
+ * group's) stays ours until child_reap(). */
+int child_peek(struct child *child, struct child_exit *ret);
+
+/* Reap one that has exited; never blocks. -EAGAIN if it still lives. */
+int child_reap(struct child *child);

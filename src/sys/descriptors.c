@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "sys/descriptors.h"
+#include "sys/clone.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+/*
+ * All moves of a table happen, in effect, at the same time: two descriptors may swap numbers. Going
+ * by ascending targets, a source is lost before its turn only if it is the target of an earlier
+ * entry, which means a lower number than its own target. Those few are first duplicated to a number
+ * that is no target. The others can be copied straight to their places.
+ *
+ * Before anything is duplicated all sources must be known to be open: a duplicate could land on the
+ * number of one that is not, and the child would get a file that was never meant for it.
+ *
+ * Then whatever lies between the targets is closed, close-on-exec or not. This takes a call per gap
+ * with close_range(2); a filter that forbids it costs a look at what is open, in /proc, or where
+ * that is missing as well, a close of every number there can be.
+ */
+
+#define MAX_OPEN (1 << 20) /* the kernel's own limit for RLIMIT_NOFILE, unless raised (proc(5)) */
+
+struct dirent64_head {
+        uint64_t ino;
+        int64_t off;
+        unsigned short size;
+        unsigned char type;
+        char name[];
+};
+
+/* The index of the entry with this target, or -1. */
+_in_child_ static ssize_t find_target(const struct curfew_extra_fd *fds, size_t n, int target) {
+        size_t low = 0, high = n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (fds[middle].target < target)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < n && fds[low].target == target ? (ssize_t)low : -1;
+}
+
+_in_child_ static bool is_overwritten(const struct curfew_extra_fd *fds, size_t n, size_t i) {
+        ssize_t other = fds[i].source < fds[i].target ? find_target(fds, n, fds[i].source) : -1;
+
+        return other >= 0 && fds[other].source != fds[other].target;
+}
+
+_in_child_ static int check_sources(const struct curfew_extra_fd *fds, size_t n) {
+        for (size_t i = 0; i < n; ++i)
+                if (syscall(SYS_fcntl, fds[i].source, F_GETFD) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* Duplicate to where no target is, from `*next` on. A duplicate on a target's number is no harm: it
+ * is replaced in its turn. */
+_in_child_ static int move_away(
+        const struct curfew_extra_fd *fds, size_t n, int *source, long *next) {
+        do {
+                long r = syscall(SYS_fcntl, *source, F_DUPFD_CLOEXEC, *next);
+
+                if (r < 0)
+                        return errno == EINVAL ? -EMFILE : -errno;
+                *next = r + 1;
+        } while (find_target(fds, n, (int)*next - 1) >= 0);
+
+        *source = (int)*next - 1;
+        return 0;
+}
+
+_in_child_ static int make_way(struct curfew_extra_fd *fds, size_t n) {
+        long next = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < n && r == 0; ++i) {
+                if (!is_overwritten(fds, n, i))
+                        continue;
+                if (next == 0)
+                        r = check_sources(fds, n);
+                if (r == 0)
+                        r = move_away(fds, n, &fds[i].source, &next);
+        }
+        return r;
+}
+
+_in_child_ static int put_in_place(const struct curfew_extra_fd *fd) {
+        long r = fd->source == fd->target ? syscall(SYS_fcntl, fd->target, F_SETFD, 0)
+                                          : syscall(SYS_dup3, fd->source, fd->target, 0);
+
+        return r < 0 ? -errno : 0;
+}
+
+_in_child_ static void close_listed(const struct curfew_extra_fd *fds, size_t n, int dir) {
+        _Alignas(struct dirent64_head) char buf[2048];
+        long size;
+
+        while ((size = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
+                for (long at = 0; at < size;) {
+                        const struct dirent64_head *entry = (const void *)(buf + at);
+                        int fd = 0;
+
+                        at += entry->size;
+                        if (entry->name[0] == '.')
+                                continue;
+                        for (const char *digit = entry->name; *digit; ++digit)
+                                fd = 10 * fd + (*digit - '0');
+                        if (fd != dir && find_target(fds, n, fd) < 0)
+                                syscall(SYS_close, fd);
+                }
+        }
+        syscall(SYS_close, dir);
+}
+
+_in_child_ static void close_possible(const struct curfew_extra_fd *fds, size_t n) {
+        uint64_t limit[2] = { MAX_OPEN, MAX_OPEN };
+
+        syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit);
+        for (int fd = 0; fd < MAX_OPEN && (uint64_t)fd < limit[1]; ++fd)
+                if (find_target(fds, n, fd) < 0)
+                        syscall(SYS_close, fd);
+}
+
+_in_child_ static void close_others_slowly(const struct curfew_extra_fd *fds, size_t n) {
+        long dir = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
+
+        if (dir < 0)
+                close_possible(fds, n);
+        else
+                close_listed(fds, n, (int)dir);
+}
+
+_in_child_ static void close_others(const struct curfew_extra_fd *fds, size_t n) {
+        unsigned next = 0;
+
+        for (size_t i = 0; i <= n; ++i) {
+                unsigned end = i < n ? (unsigned)fds[i].target : ~0U;
+
+                if (next < end && syscall(SYS_close_range, next, end - (i < n), 0) < 0) {
+                        close_others_slowly(fds, n);
+                        return;
+                }
+                next = end + 1;
+        }
+}
+
+_in_child_ int descriptors_arrange(struct curfew_extra_fd *fds, size_t n) {
+        int r = make_way(fds, n);
+
+        for (size_t i = 0; i < n && r == 0; ++i)
+                r = put_in_place(&fds[i]);
+        if (r == 0)
+                close_others(fds, n);
+        return r;
+}

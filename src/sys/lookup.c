@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "sys/lookup.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* As an exec would, with the effective ids; and where a filter forbids the question, by the mode.
+ */
+static bool may_execute(const char *path, const struct stat *st) {
+        if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+                return true;
+        return (errno == ENOSYS || errno == EPERM) && (st->st_mode & 0111);
+}
+
+/* What "", "." and ".." lead to is a directory, if anything. */
+static int check_program(const char *path) {
+        struct stat st;
+
+        if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+                return -ENOENT;
+        return may_execute(path, &st) ? 0 : -EACCES;
+}
+
+/* Write the list's first directory, and the name in it, to `path`, which has room for them. Returns
+ * the rest of the list, or NULL. */
+static const char *take_entry(const char *list, const char *name, char *path) {
+        size_t n = strcspn(list, ":");
+        const char *rest = list[n] ? list + n + 1 : NULL;
+
+        if (n > 0) {
+                memcpy(path, list, n);
+                path[n++] = '/';
+        }
+        strcpy(path + n, name);
+        return rest;
+}
+
+static int search(const char *list, const char *name, char *path) {
+        int r = -ENOENT;
+
+        while (list) {
+                int checked;
+
+                list = take_entry(list, name, path);
+                checked = check_program(path);
+                if (checked == 0)
+                        return path[0] == '/' ? 0 : -EPERM;
+                if (checked == -EACCES)
+                        r = checked;
+        }
+        return r;
+}
+
+int lookup_program(const char *name, const char *path_list, char **ret) {
+        _cleanup_(freep) char *path = NULL;
+        int r;
+
+        path = malloc((path_list ? strlen(path_list) : 0) + strlen(name) + 2);
+        if (!path)
+                return -ENOMEM;
+
+        if (strchr(name, '/')) {
+                strcpy(path, name);
+        } else {
+                r = path_list && *path_list ? search(path_list, name, path) : -ENOENT;
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = steal_ptr(path);
+        return 0;
+}

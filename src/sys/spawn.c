@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+#include "sys/spawn.h"
+#include "sys/clone.h"
+#include "sys/descriptors.h"
+#include "sys/signals.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+/*
+ * The child goes through a table of steps and then executes. Their order is not free:
+ *
+ *  - a new session comes before the group, of which a session leader already leads one, and both
+ *    before the terminal, which is given to a session or a group;
+ *  - a terminal is named by its descriptor in the child, so the descriptors are in place by then;
+ *    and taking the foreground from the background raises SIGTTOU, which is still blocked;
+ *  - limits come after the descriptors, which a lower RLIMIT_NOFILE would refuse, and like nice
+ *    before the uid, while there may be the privilege to raise them;
+ *  - groups, gid, uid: each takes away the right to change the one before;
+ *  - the directory is entered as the user that will work in it;
+ *  - a change of the uid clears the parent death signal, so that comes after;
+ *  - the mask is lifted last: dispositions are the defaults by then, and what kills the child from
+ *    here on would have killed the program.
+ *
+ * Each step says where it stands before it begins, in memory that the parent reads when the child
+ * is gone from it: because it has executed, or because it has exited. There is nothing to read from
+ * a pipe, and the message can't fail to arrive.
+ *
+ * The wrappers of the C library for identities would signal all of the host's threads to change
+ * theirs, too; and some of the others have side effects on the memory that is shared. So all steps
+ * are bare system calls. errno is the sleeping thread's, which gets it back.
+ */
+
+#define STACK_SIZE (64 << 10)
+
+#ifdef SYS_setresuid32 /* the names without 32 take 16 bits there */
+#define NR_SETGROUPS SYS_setgroups32
+#define NR_SETRESGID SYS_setresgid32
+#define NR_SETRESUID SYS_setresuid32
+#define NR_GETUID    SYS_getuid32
+#define NR_GETEUID   SYS_geteuid32
+#else
+#define NR_SETGROUPS SYS_setgroups
+#define NR_SETRESGID SYS_setresgid
+#define NR_SETRESUID SYS_setresuid
+#define NR_GETUID    SYS_getuid
+#define NR_GETEUID   SYS_geteuid
+#endif
+
+/* What parent and child share. */
+struct image {
+        const struct spawn_plan *plan;
+        const struct curfew_cmd *cmd;
+        pid_t parent;
+        enum curfew_stage stage;
+        int error;
+};
+
+_in_child_ static int result(long r) {
+        return r < 0 ? -errno : 0;
+}
+
+_in_child_ static int make_session(const struct image *image) {
+        return image->cmd->setsid ? result(syscall(SYS_setsid)) : 0;
+}
+
+_in_child_ static int join_group(const struct image *image) {
+        const struct curfew_cmd *cmd = image->cmd;
+
+        if (cmd->setsid || cmd->pgid == CURFEW_SAME_GROUP)
+                return 0;
+        return result(syscall(SYS_setpgid, 0, cmd->pgid));
+}
+
+_in_child_ static int reset_signals(const struct image *image _unused_) {
+        return signals_default();
+}
+
+_in_child_ static int arrange_descriptors(const struct image *image) {
+        return descriptors_arrange(image->plan->fds, image->plan->n_fds);
+}
+
+/* A session leader's group is in the foreground of the terminal that it makes its own. */
+_in_child_ static int take_terminal(const struct image *image) {
+        int group;
+
+        switch (image->cmd->terminal) {
+        case CURFEW_TERMINAL_CONTROL:
+                return result(syscall(SYS_ioctl, image->cmd->tty, TIOCSCTTY, 0));
+        case CURFEW_TERMINAL_FOREGROUND:
+                group = (int)syscall(SYS_getpgid, 0);
+                return result(syscall(SYS_ioctl, image->cmd->tty, TIOCSPGRP, &group));
+        case CURFEW_TERMINAL_KEEP: break;
+        }
+        return 0;
+}
+
+_in_child_ static uint64_t wide_limit(rlim_t limit) {
+        return limit == RLIM_INFINITY ? UINT64_MAX : limit;
+}
+
+_in_child_ static int set_rlimits(const struct image *image) {
+        const struct curfew_cmd *cmd = image->cmd;
+        int r = 0;
+
+        for (size_t i = 0; i < cmd->n_rlimits && r == 0; ++i) {
+                const struct curfew_rlimit *rlimit = &cmd->rlimits[i];
+                const uint64_t limit[2] = {
+                        wide_limit(rlimit->limit.rlim_cur),
+                        wide_limit(rlimit->limit.rlim_max),
+                };
+
+                r = result(syscall(SYS_prlimit64, 0, rlimit->resource, limit, NULL));
+        }
+        return r;
+}
+
+/* The system call gives 20 - nice, so that no nice value looks like an error (getpriority(2)). */
+_in_child_ static int add_nice(const struct image *image) {
+        int64_t nice = image->cmd->nice;
+        long r;
+
+        if (nice == 0)
+                return 0;
+
+        r = syscall(SYS_getpriority, PRIO_PROCESS, 0);
+        if (r < 0)
+                return -errno;
+
+        nice += 20 - r;
+        nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+        return result(syscall(SYS_setpriority, PRIO_PROCESS, 0, (int)nice));
+}
+
+_in_child_ static int set_groups(const struct image *image) {
+        const struct curfew_cmd *cmd = image->cmd;
+        bool other = cmd->uid && (*cmd->uid != (uid_t)syscall(NR_GETUID) ||
+                                         *cmd->uid != (uid_t)syscall(NR_GETEUID));
+
+        if (!cmd->groups && !other)
+                return 0;
+        return result(syscall(NR_SETGROUPS, cmd->groups ? cmd->n_groups : 0, cmd->groups));
+}
+
+/* -1 would mean "unchanged" to these two calls, and the program would keep what it should lose. */
+_in_child_ static int set_gid(const struct image *image) {
+        const gid_t *gid = image->cmd->gid;
+
+        if (!gid)
+                return 0;
+        return *gid == (gid_t)-1 ? -EINVAL : result(syscall(NR_SETRESGID, *gid, *gid, *gid));
+}
+
+_in_child_ static int set_uid(const struct image *image) {
+        const uid_t *uid = image->cmd->uid;
+
+        if (!uid)
+                return 0;
+        return *uid == (uid_t)-1 ? -EINVAL : result(syscall(NR_SETRESUID, *uid, *uid, *uid));
+}
+
+_in_child_ static int enter_directory(const struct image *image) {
+        return image->cmd->dir ? result(syscall(SYS_chdir, image->cmd->dir)) : 0;
+}
+
+_in_child_ static int set_umask(const struct image *image) {
+        if (image->cmd->umask)
+                syscall(SYS_umask, *image->cmd->umask);
+        return 0;
+}
+
+_in_child_ static int renounce_privileges(const struct image *image) {
+        if (!image->cmd->no_new_privs)
+                return 0;
+        return result(syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+/* A parent that has died before is not reported any more: then there is another one by now. */
+_in_child_ static int follow_parent(const struct image *image) {
+        int r;
+
+        if (image->cmd->parent_death_signal == 0)
+                return 0;
+
+        r = result(syscall(SYS_prctl, PR_SET_PDEATHSIG, image->cmd->parent_death_signal, 0, 0, 0));
+        if (r < 0)
+                return r;
+        return syscall(SYS_getppid) == image->parent ? 0 : -ESRCH;
+}
+
+_in_child_ static int execute(const struct image *image) {
+        const struct spawn_plan *plan = image->plan;
+
+        signals_unblock();
+        return result(syscall(SYS_execve, plan->path, plan->cmd->argv, plan->env));
+}
+
+static const struct {
+        enum curfew_stage stage;
+        int (*step)(const struct image *image);
+} steps[] = {
+        { CURFEW_STAGE_SETSID, make_session },
+        { CURFEW_STAGE_SETPGID, join_group },
+        { CURFEW_STAGE_SIGNALS, reset_signals },
+        { CURFEW_STAGE_DESCRIPTORS, arrange_descriptors },
+        { CURFEW_STAGE_TERMINAL, take_terminal },
+        { CURFEW_STAGE_RLIMIT, set_rlimits },
+        { CURFEW_STAGE_NICE, add_nice },
+        { CURFEW_STAGE_GROUPS, set_groups },
+        { CURFEW_STAGE_GID, set_gid },
+        { CURFEW_STAGE_UID, set_uid },
+        { CURFEW_STAGE_CHDIR, enter_directory },
+        { CURFEW_STAGE_CHDIR, set_umask }, /* can't fail */
+        { CURFEW_STAGE_NO_NEW_PRIVS, renounce_privileges },
+        { CURFEW_STAGE_PDEATHSIG, follow_parent },
+        { CURFEW_STAGE_EXEC, execute },
+};
+
+_in_child_ static int become(void *arg) {
+        struct image *image = arg;
+
+        for (size_t i = 0; i < ARRAY_SIZE(steps) && image->error == 0; ++i) {
+                image->stage = steps[i].stage;
+                image->error = steps[i].step(image);
+        }
+
+        syscall(SYS_exit_group, 127);
+        return 127;
+}
+
+/*
+ * A change of identity makes the memory that it happens in undumpable (commit_creds() in the
+ * kernel; PR_SET_DUMPABLE in prctl(2)). That memory is the host's, which would have no core dumps
+ * any more and no access to its own files in /proc; but as long as the child is in there it must
+ * stay so, since else the new user could trace the child and with it change the host. So it is
+ * undone when the last such child has executed. As the flag is the process's, so is the count.
+ */
+static struct {
+        pthread_mutex_t lock;
+        unsigned n_children;
+        bool dumpable;
+} memory = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void begin_identity(void) {
+        pthread_mutex_lock(&memory.lock);
+        if (memory.n_children++ == 0)
+                memory.dumpable = prctl(PR_GET_DUMPABLE) == 1;
+        pthread_mutex_unlock(&memory.lock);
+}
+
+static void end_identity(void) {
+        pthread_mutex_lock(&memory.lock);
+        if (--memory.n_children == 0 && memory.dumpable)
+                prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        pthread_mutex_unlock(&memory.lock);
+}
+
+static int clone_guarded(const struct spawn_stack *stack, struct image *image, struct child *ret) {
+        bool identity = image->cmd->uid || image->cmd->gid;
+        struct signals_mask mask;
+        int r;
+
+        signals_block(&mask);
+        if (identity)
+                begin_identity();
+        r = clone_child(stack->base, stack->size, become, image, ret);
+        if (identity)
+                end_identity();
+        signals_restore(&mask);
+        return r;
+}
+
+static int spawn_child(const struct spawn_stack *stack, const struct spawn_plan *plan,
+        enum curfew_stage *ret_stage, struct child *ret) {
+        _cleanup_(child_deinit) struct child child = CHILD_NULL;
+        struct image image = {
+                .plan = plan,
+                .cmd = plan->cmd,
+                .parent = getpid(),
+                .stage = CURFEW_STAGE_CLONE,
+        };
+        int r;
+
+        r = clone_guarded(stack, &image, &child);
+        if (r == 0)
+                r = image.error;
+        if (r == 0 && image.stage != CURFEW_STAGE_EXEC)
+                r = -ECHILD; /* killed on the way */
+        if (r < 0) {
+                *ret_stage = image.stage;
+                return r;
+        }
+
+        *ret = child;
+        child = (struct child)CHILD_NULL;
+        return 0;
+}
+
+/* A cancellation of the thread halfway would leave a child and a pidfd behind. */
+int spawn(const struct spawn_stack *stack, const struct spawn_plan *plan,
+        enum curfew_stage *ret_stage, struct child *ret) {
+        int cancel, saved = errno;
+        int r;
+
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+        r = spawn_child(stack, plan, ret_stage, ret);
+        pthread_setcancelstate(cancel, NULL);
+
+        errno = saved;
+        return r;
+}
+
+/* The lowest page is no memory: what runs off the stack faults instead of writing to the host's. */
+int spawn_stack_init(struct spawn_stack *stack) {
+        size_t guard = (size_t)sysconf(_SC_PAGESIZE);
+        size_t size = guard + STACK_SIZE;
+        void *base;
+
+        if (stack->base)
+                return 0;
+
+        base = mmap(
+                NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        if (base == MAP_FAILED)
+                return -errno;
+        if (mprotect(base, guard, PROT_NONE) < 0) {
+                int r = -errno;
+
+                munmap(base, size);
+                return r;
+        }
+
+        stack->base = base;
+        stack->size = size;
+        return 0;
+}
+
+void spawn_stack_deinit(struct spawn_stack *stack) {
+        if (stack->base)
+                munmap(stack->base, stack->size);
+        *stack = (struct spawn_stack)SPAWN_STACK_NULL;
+}
