@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: MIT
+#include "run.h"
+#include "base/clock.h"
+#include "command.h"
+#include "core/ctx.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/*
+ * The life of a run is decided in core/stop; this file tells it what happens and does what it says.
+ *
+ * What can happen comes from few places: the leader's pidfd, the run's one timer, a notice that
+ * somebody has asked it to stop, the tree that thinks it has emptied, an output at its end. Each of
+ * them notes what it knows and then calls advance(), which alone asks whether the end is met, takes
+ * steps that are due, and sets the timer. A run may end in it, and if the caller has let go of the
+ * run already it is freed in it: whoever calls advance() does so last.
+ *
+ * How the leader ended and why it was asked to end are kept apart, so the order of the two matters:
+ * before a request counts, the pidfd is looked at. A leader that had exited by then was not asked,
+ * whatever was noticed first.
+ */
+
+#define RECHECK (CURFEW_SEC / 10)
+
+static void advance(struct curfew_run *run);
+
+static int64_t since_start(const struct curfew_run *run) {
+        return clock_now() - run->result.started;
+}
+
+/* Events */
+
+static void push_event(struct curfew_run *run, enum curfew_event_type type) {
+        if (run->freed)
+                return;
+        run->events[run->n_events++] = (uint8_t)type;
+        if (!list_is_linked(&run->eventful))
+                list_append(&run->sup->eventful, &run->eventful);
+}
+
+void run_pop_event(struct curfew_run *run, struct curfew_event *ret) {
+        struct curfew_event event = { .type = run->events[run->next_event++], .run = run };
+
+        if (event.type == CURFEW_EVENT_STEP)
+                event.step = run->result.steps[run->next_step++];
+        if (run->next_event == run->n_events)
+                list_unlink(&run->eventful);
+        *ret = event;
+}
+
+/* The end */
+
+static void unwatch_ctx(struct curfew_run *run) {
+        int fd = run->ctx_io.fd;
+
+        loop_remove(&run->sup->loop, &run->ctx_io);
+        close_fd(fd);
+}
+
+/* Detach from everything that could still call in. */
+static void unhook(struct curfew_run *run) {
+        unwatch_ctx(run);
+        run->after = curfew_after_free(run->after);
+        supervisor_unqueue(run->sup, &run->asked);
+        loop_timer_set(&run->sup->loop, &run->timer, CLOCK_NEVER);
+        tree_deinit(&run->tree);
+        feeder_deinit(&run->feeder);
+}
+
+static void finish_streams(struct curfew_run *run) {
+        struct curfew_output *outputs[] = { &run->result.out, &run->result.err };
+
+        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i) {
+                reader_drain(&run->readers[i]);
+                reader_finish(&run->readers[i], outputs[i]);
+        }
+}
+
+/* A leader that SIGKILL doesn't end, stuck in the kernel, is reaped whenever it does end; till then
+ * its run waits in the supervisor's list of lost ones. */
+static bool release_leader(struct curfew_run *run) {
+        if (!run->leader_gone)
+                return false;
+        if (!run->child.reaped)
+                child_reap(&run->child);
+        return true;
+}
+
+static void end(struct curfew_run *run, enum stop_action action) {
+        struct curfew_result *result = &run->result;
+
+        result->end = stop_end_of(&run->stop, action, run->until);
+        if (result->end == CURFEW_END_EMPTY)
+                result->ended_by = result->n_steps;
+        else
+                result->left = tree_count(&run->tree);
+
+        unhook(run);
+        finish_streams(run);
+        result->wall = since_start(run);
+
+        list_unlink(&run->link);
+        list_append(release_leader(run) ? &run->sup->ended : &run->sup->lost, &run->link);
+        push_event(run, CURFEW_EVENT_END);
+}
+
+/* The steps */
+
+static void take_step(struct curfew_run *run, const struct curfew_step *step) {
+        struct curfew_step_taken *taken = &run->result.steps[run->result.n_steps++];
+        bool cont = step->signal != SIGKILL && stop_signal_terminates(step->signal);
+
+        *taken = (struct curfew_step_taken){
+                .signal = step->signal,
+                .whom = step->whom,
+                .at = since_start(run),
+        };
+        taken->error = tree_signal(&run->tree, step, cont, &taken->reached);
+        push_event(run, CURFEW_EVENT_STEP);
+}
+
+static void handle(struct curfew_run *run, enum stop_event event) {
+        struct curfew_step step = { 0 };
+        enum stop_action action = stop_handle(&run->stop, event, clock_now(), &step);
+
+        switch (action) {
+        case STOP_NOTHING:
+        case STOP_LINGER: break;
+        case STOP_STEP: take_step(run, &step); break;
+        case STOP_END_MET:
+        case STOP_END_LINGER:
+        case STOP_END_GIVEN_UP: end(run, action); break;
+        }
+}
+
+static bool is_empty(struct curfew_run *run) {
+        int r = tree_is_empty(&run->tree);
+
+        run->tree_unwatchable = r < 0;
+        return r > 0;
+}
+
+/* Once it has been asked to stop, a run ends in an empty tree, whatever the caller's choice. */
+static bool is_met(struct curfew_run *run) {
+        if (!run->leader_gone)
+                return false;
+        if (stop_is_asked(&run->stop) || run->until == CURFEW_UNTIL_EMPTY)
+                return is_empty(run);
+        if (run->until == CURFEW_UNTIL_OUTPUT)
+                return run->readers[0].fd < 0 && run->readers[1].fd < 0;
+        return true;
+}
+
+static void set_timer(struct curfew_run *run) {
+        int64_t at = run->stop.due;
+
+        if (!stop_is_asked(&run->stop))
+                at = clock_min(at, curfew_ctx_deadline(run->ctx));
+        if (run->leader_unwatchable || run->tree_unwatchable)
+                at = clock_min(at, clock_after(clock_now(), RECHECK));
+        loop_timer_set(&run->sup->loop, &run->timer, at);
+}
+
+static void advance(struct curfew_run *run) {
+        while (run->stop.state != STOP_ENDED) {
+                if (is_met(run)) {
+                        handle(run, STOP_MET);
+                } else if (run->stop.due <= clock_now()) {
+                        handle(run, STOP_TIME);
+                } else {
+                        set_timer(run);
+                        return;
+                }
+        }
+        if (run->freed)
+                run_abandon(run);
+}
+
+/* A run ends only while its supervisor dispatches: who polls its descriptor would otherwise never
+ * hear of it. So what a caller does from outside goes on with the next dispatch, which is due. */
+static void proceed(struct curfew_run *run) {
+        if (run->sup->dispatching)
+                advance(run);
+        else
+                loop_timer_set(&run->sup->loop, &run->timer, clock_now());
+}
+
+/* What happens */
+
+/* See whether the leader has exited, and if so note how. */
+static void look_at_leader(struct curfew_run *run) {
+        struct curfew_result *result = &run->result;
+        struct child_exit how;
+
+        if (run->leader_gone || child_peek(&run->child, &how) <= 0)
+                return;
+
+        run->leader_gone = true;
+        run->leader_unwatchable = false;
+        result->status = how.status;
+        result->code = how.code;
+        result->core_dumped = how.core_dumped;
+        result->usage = how.usage;
+        result->usage_known = how.usage_known;
+        result->exited = since_start(run);
+
+        loop_remove(&run->sup->loop, &run->exit_io);
+        tree_leader_exited(&run->tree);
+        push_event(run, CURFEW_EVENT_EXIT);
+        handle(run, STOP_LEADER);
+}
+
+/* A lost leader has ended after all: the run is what it was, but for the zombie. */
+static void find_lost(struct curfew_run *run) {
+        loop_remove(&run->sup->loop, &run->exit_io);
+        if (child_reap(&run->child) < 0)
+                return;
+
+        run->leader_gone = true;
+        list_unlink(&run->link);
+        list_append(&run->sup->ended, &run->link);
+        if (run->freed)
+                run_free(run);
+}
+
+/* One that is traced by somebody else has exited, as its pidfd says, but its parent is not told
+ * until the tracer has seen it (ptrace(2)). Its pidfd would be readable all that time. */
+static void stop_watching_leader(struct curfew_run *run) {
+        loop_remove(&run->sup->loop, &run->exit_io);
+        run->leader_unwatchable = true;
+}
+
+static void on_exit_io(struct loop_io *io, uint32_t events _unused_) {
+        struct curfew_run *run = container_of(io, struct curfew_run, exit_io);
+
+        if (run_has_ended(run)) {
+                find_lost(run);
+                return;
+        }
+        look_at_leader(run);
+        if (!run->leader_gone)
+                stop_watching_leader(run);
+        advance(run);
+}
+
+/* Begin the stop plan, unless it has begun or the run turns out to have ended. */
+static void ask(struct curfew_run *run, enum curfew_reason reason) {
+        struct curfew_cause cause = { 0 };
+
+        if (stop_is_asked(&run->stop) || run_has_ended(run))
+                return;
+
+        look_at_leader(run);
+        if (is_met(run)) {
+                proceed(run);
+                return;
+        }
+
+        if (reason != CURFEW_REASON_CALLER)
+                curfew_ctx_cause(run->ctx, &cause);
+        run->result.reason = reason;
+        run->result.cause.code = cause.code;
+        run->result.cause.text = cause.text ? strdup(cause.text) : NULL;
+        handle(run, STOP_ASK);
+        proceed(run);
+}
+
+static enum curfew_reason reason_of(int err) {
+        return err == -ETIMEDOUT ? CURFEW_REASON_DEADLINE : CURFEW_REASON_CANCELLED;
+}
+
+static void on_asked(struct notice *notice) {
+        struct curfew_run *run = container_of(notice, struct curfew_run, asked);
+        int err = curfew_ctx_err(run->ctx);
+
+        ask(run, err < 0 ? reason_of(err) : CURFEW_REASON_CALLER);
+}
+
+/* From within a callback the run itself may be in the middle of something: it is done after that.
+ */
+void run_stop(struct curfew_run *run) {
+        if (run->sup->dispatching)
+                supervisor_queue(run->sup, &run->asked);
+        else
+                ask(run, CURFEW_REASON_CALLER);
+}
+
+void run_skip(struct curfew_run *run) {
+        handle(run, STOP_SKIP);
+        proceed(run);
+}
+
+static void on_ctx_done(void *arg) {
+        struct curfew_run *run = arg;
+
+        supervisor_post(run->sup, &run->asked);
+}
+
+/* Its descriptor is readable: a look may end it. Somebody else's may have ended it already. */
+static void on_ctx_io(struct loop_io *io, uint32_t events _unused_) {
+        struct curfew_run *run = container_of(io, struct curfew_run, ctx_io);
+        int err = curfew_ctx_err(run->ctx);
+
+        if (err == 0)
+                return;
+        unwatch_ctx(run);
+        ask(run, reason_of(err));
+}
+
+static void on_timer(struct loop_timer *timer) {
+        struct curfew_run *run = container_of(timer, struct curfew_run, timer);
+        int err = stop_is_asked(&run->stop) ? 0 : curfew_ctx_err(run->ctx);
+
+        if (run->leader_unwatchable)
+                look_at_leader(run);
+        if (err < 0)
+                ask(run, reason_of(err));
+        else
+                advance(run);
+}
+
+static void on_emptied(struct tree *tree) {
+        advance(container_of(tree, struct curfew_run, tree));
+}
+
+static void on_output_closed(struct reader *reader) {
+        struct curfew_run *run = reader->owner;
+
+        if (run->until == CURFEW_UNTIL_OUTPUT)
+                advance(run);
+}
+
+/* Birth and death */
+
+/* A signal to the host ends a context only if somebody looks: then its descriptor is watched, too.
+ * Several runs may have the same context, and an epoll takes a descriptor once, hence a duplicate.
+ */
+static int watch_ctx_fd(struct curfew_run *run) {
+        _cleanup_(close_fdp) int fd = -1;
+        int r;
+
+        r = curfew_ctx_fd(run->ctx);
+        if (r < 0)
+                return r;
+        fd = fcntl(r, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return -errno;
+        r = loop_add(&run->sup->loop, &run->ctx_io, fd, EPOLLIN);
+        if (r < 0)
+                return r;
+
+        steal_fd(&fd);
+        return 0;
+}
+
+static int watch_ctx(struct curfew_run *run, struct curfew_ctx *ctx) {
+        int r;
+
+        if (!ctx)
+                return 0;
+
+        r = supervisor_listen(run->sup);
+        if (r < 0)
+                return r;
+
+        run->ctx = curfew_ctx_ref(ctx);
+        if (ctx_has_sources(ctx))
+                r = watch_ctx_fd(run);
+        if (r < 0)
+                return r;
+        return curfew_ctx_after(ctx, on_ctx_done, run, &run->after);
+}
+
+static void run_init(struct curfew_run *run, struct curfew *sup, const struct curfew_cmd *cmd) {
+        const struct curfew_stream *outputs[] = { &cmd->out, &cmd->err };
+
+        *run = (struct curfew_run){
+                .sup = sup,
+                .data = cmd->data,
+                .ctx_io = { .fn = on_ctx_io, .fd = -1 },
+                .asked = { .fn = on_asked },
+                .child = CHILD_NULL,
+                .exit_io = { .fn = on_exit_io, .fd = -1 },
+                .timer = { .fn = on_timer, .node = HEAP_NODE_NULL },
+                .until = cmd->until,
+                .feeder = FEEDER_NULL,
+                .pipes = { -1, -1, -1 },
+        };
+        list_init(&run->link);
+        list_init(&run->asked.link);
+        list_init(&run->eventful);
+        stop_init(&run->stop, cmd->stop, cmd->linger);
+        tree_init(&run->tree, &sup->loop, &run->child, command_has_own_group(cmd), on_emptied);
+
+        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i) {
+                reader_init(&run->readers[i], outputs[i], on_output_closed);
+                run->readers[i].owner = run;
+        }
+}
+
+int run_new(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd *cmd,
+        struct curfew_run **ret) {
+        struct curfew_run *run;
+        int r;
+
+        run = malloc(sizeof(*run));
+        if (!run)
+                return -ENOMEM;
+
+        r = loop_reserve(&sup->loop);
+        if (r < 0) {
+                free(run);
+                return r;
+        }
+
+        run_init(run, sup, cmd);
+        r = watch_ctx(run, ctx);
+        if (r < 0) {
+                run_free(run);
+                return r;
+        }
+
+        *ret = run;
+        return 0;
+}
+
+struct curfew_run *run_free(struct curfew_run *run) {
+        if (!run)
+                return NULL;
+
+        unhook(run);
+        loop_remove(&run->sup->loop, &run->exit_io);
+        loop_release(&run->sup->loop);
+        list_unlink(&run->eventful);
+        list_unlink(&run->link);
+        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i)
+                reader_deinit(&run->readers[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(run->pipes); ++i)
+                close_fd(run->pipes[i]);
+        child_release(&run->child);
+        curfew_ctx_unref(run->ctx);
+        curfew_result_deinit(&run->result);
+        free(run);
+        return NULL;
+}
+
+/* Nothing is known of what it may have started by now but that it is in its tree. */
+static void end_unwatched(struct curfew_run *run) {
+        const struct curfew_step kill = { .signal = SIGKILL, .whom = CURFEW_TREE };
+        unsigned reached;
+
+        tree_signal(&run->tree, &kill, false, &reached);
+        tree_deinit(&run->tree);
+        child_deinit(&run->child);
+}
+
+int run_begin(struct curfew_run *run, struct child *child, int64_t started) {
+        int r = loop_add(&run->sup->loop, &run->exit_io, child->pidfd, EPOLLIN);
+
+        run->child = *child;
+        *child = (struct child)CHILD_NULL;
+        if (r < 0) {
+                end_unwatched(run);
+                return r;
+        }
+
+        run->result.started = started;
+        list_append(&run->sup->live, &run->link);
+        set_timer(run);
+        return 0;
+}
+
+/* What the command has lent ends with it; who writes can go on writing. */
+static void stop_borrowing(struct curfew_run *run) {
+        feeder_deinit(&run->feeder);
+        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i)
+                reader_discard(&run->readers[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(run->pipes); ++i)
+                run->pipes[i] = close_fd(run->pipes[i]);
+}
+
+void run_abandon(struct curfew_run *run) {
+        run->freed = true;
+        list_unlink(&run->eventful);
+        stop_borrowing(run);
+
+        if (!run_has_ended(run))
+                ask(run, CURFEW_REASON_CALLER);
+        else if (run->leader_gone)
+                run_free(run);
+}
