@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+#include "job.h"
+#include "account.h"
+#include "say.h"
+#include "signals.h"
+#include "status.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * One command in a loop of two descriptors: the supervisor's, and the signals that curfew receives.
+ *
+ * The first signal that asks for an end cancels the context, and the stop plan runs just as it does
+ * at the deadline. Any further one says that this takes too long, and goes on to the plan's next
+ * step. One signal never does both, so that a Ctrl-C within the grace of a deadline doesn't take
+ * away a clean-up that is going on.
+ *
+ * What curfew exits with is decided at the end, from the result alone: see exit_status().
+ */
+
+struct job {
+        const struct opts *opts;
+        struct curfew_ctx *ctx;
+        struct curfew *sup;
+        struct curfew_run *run;
+        int signals;
+        int stopped_by; /* the first signal that asked for an end, or 0 */
+        int64_t started;
+};
+
+#define JOB_NULL                                                                                   \
+        { .signals = -1 }
+
+static void job_deinit(struct job *job) {
+        job->run = curfew_run_free(job->run);
+        job->sup = curfew_free(job->sup);
+        job->ctx = curfew_ctx_unref(job->ctx);
+        if (job->signals >= 0)
+                close(job->signals);
+        job->signals = -1;
+}
+
+/* The time that curfew itself has been given is the upper limit of what it gives. */
+static int make_context(const struct opts *opts, struct curfew_ctx **ret) {
+        struct curfew_ctx *outer;
+        int r = curfew_ctx_from_environment(NULL, &outer);
+
+        if (r < 0)
+                return r;
+        if (r > 0)
+                say("CURFEW_DEADLINE is ignored: '%s' is no time on CLOCK_MONOTONIC, in "
+                    "nanoseconds",
+                        getenv("CURFEW_DEADLINE"));
+
+        if (opts->duration == 0)
+                r = curfew_ctx_with_cancel(outer, ret);
+        else
+                r = curfew_ctx_with_timeout_cause(outer, opts->duration, 0, "deadline", ret);
+        curfew_ctx_unref(outer);
+        return r;
+}
+
+/* Returns a negative errno, after a line has been said about it. */
+static int job_init(struct job *job, const struct opts *opts) {
+        int r = signals_open();
+
+        job->opts = opts;
+        if (r >= 0) {
+                job->signals = r;
+                r = make_context(opts, &job->ctx);
+        }
+        if (r >= 0)
+                r = curfew_new(&job->sup);
+        if (r < 0)
+                say("cannot supervise a command: %s", strerror(-r));
+        return r;
+}
+
+static int start(struct job *job, const char *const argv[], enum curfew_stage *ret_stage) {
+        const struct opts *opts = job->opts;
+        struct curfew_cmd cmd = {
+                .argv = argv,
+                .in = { CURFEW_INHERIT },
+                .out = { CURFEW_INHERIT },
+                .err = { CURFEW_INHERIT },
+                .pgid = opts->foreground ? CURFEW_SAME_GROUP : 0,
+                .parent_death_signal = opts->stop[0].signal,
+        };
+
+        memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
+        job->started = curfew_now();
+        return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
+}
+
+/* A script that doesn't say what runs it is the shell's, as it is for execvp(3) and for shells;
+ * which also look it up in PATH again. */
+static int start_by_shell(struct job *job, enum curfew_stage *ret_stage) {
+        const char *const *argv = job->opts->argv;
+        const char **shell;
+        size_t n = 0;
+        int r;
+
+        while (argv[n])
+                ++n;
+        shell = calloc(n + 4, sizeof(*shell));
+        if (!shell)
+                return -ENOMEM;
+
+        shell[0] = "/bin/sh";
+        shell[1] = "-c";
+        shell[2] = "exec \"$0\" \"$@\"";
+        memcpy(shell + 3, argv, n * sizeof(*argv));
+        r = start(job, shell, ret_stage);
+        free(shell);
+        return r;
+}
+
+static const char *explain(const char *name, enum curfew_stage stage, int error) {
+        if (stage == CURFEW_STAGE_CONTEXT && error == -ETIMEDOUT)
+                return "its time is over already";
+        if (stage == CURFEW_STAGE_LOOKUP && error == -EPERM)
+                return "PATH has it first relative to the current directory; write ./ before it to "
+                       "run that";
+        if (stage == CURFEW_STAGE_EXEC && error == -ENOENT && access(name, F_OK) == 0)
+                return "the interpreter that it names is not there";
+        return strerror(-error);
+}
+
+static int start_status(enum curfew_stage stage, int error) {
+        if (stage == CURFEW_STAGE_CONTEXT && error == -ETIMEDOUT)
+                return STATUS_TIMED_OUT;
+        if (stage != CURFEW_STAGE_LOOKUP && stage != CURFEW_STAGE_EXEC)
+                return STATUS_FAILED;
+        return error == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
+}
+
+/* 0, or the exit status after a line has been said. */
+static int job_start(struct job *job) {
+        const char *name = job->opts->argv[0];
+        enum curfew_stage stage = CURFEW_STAGE_NONE;
+        int r = start(job, job->opts->argv, &stage);
+
+        if (r == -ENOEXEC && stage == CURFEW_STAGE_EXEC)
+                r = start_by_shell(job, &stage);
+        if (r >= 0)
+                return 0;
+
+        say("cannot run '%s': %s (%s)", name, explain(name, stage, r), curfew_stage_name(stage));
+        return start_status(stage, r);
+}
+
+static void handle_signals(struct job *job) {
+        int signal;
+
+        while ((signal = signals_next(job->signals)) > 0) {
+                char text[16] = "SIG";
+
+                if (!signals_is_stop(signal)) {
+                        curfew_run_signal(job->run, signal);
+                } else if (job->stopped_by) {
+                        curfew_run_skip(job->run);
+                } else {
+                        job->stopped_by = signal;
+                        strcat(text, curfew_signal_name(signal));
+                        curfew_ctx_cancel_cause(job->ctx, signal, text);
+                }
+        }
+}
+
+/* Why it is being stopped. A deadline that isn't ours has no text of ours. */
+static const char *why(struct job *job) {
+        struct curfew_cause cause;
+
+        curfew_ctx_cause(job->ctx, &cause);
+        return cause.code == -ETIMEDOUT ? "inherited deadline" : cause.text;
+}
+
+static void tell_events(struct job *job) {
+        const char *name = job->opts->argv[0];
+        struct curfew_event event;
+
+        while (curfew_next_event(job->sup, &event) > 0) {
+                if (!job->opts->verbose)
+                        continue;
+                switch (event.type) {
+                case CURFEW_EVENT_STEP: account_step(name, &event.step, why(job)); break;
+                case CURFEW_EVENT_EXIT: account_exit(name, curfew_now() - job->started); break;
+                case CURFEW_EVENT_END: account_end(name, curfew_run_result(job->run)); break;
+                }
+        }
+}
+
+/* 0, or a negative errno after a line has been said. */
+static int job_wait(struct job *job) {
+        struct pollfd fds[] = {
+                { .fd = curfew_fd(job->sup), .events = POLLIN },
+                { .fd = job->signals, .events = POLLIN },
+        };
+
+        while (!curfew_run_result(job->run)) {
+                int r = poll(fds, 2, -1) < 0 && errno != EINTR ? -errno : 0;
+
+                if (r == 0) {
+                        handle_signals(job);
+                        r = curfew_dispatch(job->sup);
+                }
+                if (r < 0) {
+                        say("cannot supervise '%s' any longer: %s", job->opts->argv[0],
+                                strerror(-r));
+                        return r;
+                }
+                tell_events(job);
+        }
+        return 0;
+}
+
+/* What is worth a line even if nobody asked for an account. */
+static void tell_trouble(const char *name, const struct curfew_result *result) {
+        if (result->core_dumped)
+                say("the monitored command dumped core");
+        if (result->status == CURFEW_STATUS_UNKNOWN)
+                say("command '%s' ended in a way that is not known", name);
+        if (result->end == CURFEW_END_GIVEN_UP)
+                say("%u processes of command '%s' could not be killed", result->left, name);
+}
+
+static int command_status(const struct curfew_result *result) {
+        switch (result->status) {
+        case CURFEW_STATUS_EXITED: return result->code;
+        case CURFEW_STATUS_SIGNALED: return STATUS_SIGNAL + result->code;
+        case CURFEW_STATUS_UNKNOWN: break;
+        }
+        return STATUS_FAILED;
+}
+
+static bool was_killed(const struct curfew_result *result) {
+        for (unsigned i = 0; i < result->n_steps; ++i)
+                if (result->steps[i].signal == SIGKILL)
+                        return true;
+        return false;
+}
+
+/*
+ * At its deadline a command has timed out, whatever it made of being stopped; that it had to be
+ * killed is told apart. Else the command's own end is passed on, also the signal that it died of.
+ * But if curfew was interrupted and the command didn't choose to exit, curfew dies of the same
+ * interruption: a shell's loop, for instance, goes on after a status and ends after that.
+ */
+static int exit_status(const struct job *job, const struct curfew_result *result) {
+        if (result->reason == CURFEW_REASON_DEADLINE && job->opts->preserve_status)
+                return command_status(result);
+        if (result->reason == CURFEW_REASON_DEADLINE)
+                return was_killed(result) ? STATUS_SIGNAL + SIGKILL : STATUS_TIMED_OUT;
+        if (result->reason == CURFEW_REASON_CANCELLED && result->status != CURFEW_STATUS_EXITED)
+                return -job->stopped_by;
+        if (result->status == CURFEW_STATUS_SIGNALED)
+                return -result->code;
+        return command_status(result);
+}
+
+static int job_execute(struct job *job) {
+        const struct curfew_result *result;
+        int status = job_start(job);
+
+        if (status != 0)
+                return status;
+        if (job_wait(job) < 0)
+                return STATUS_FAILED;
+
+        result = curfew_run_result(job->run);
+        tell_trouble(job->opts->argv[0], result);
+        return exit_status(job, result);
+}
+
+int job_main(const struct opts *opts) {
+        struct job job = JOB_NULL;
+        int status = STATUS_FAILED;
+
+        if (job_init(&job, opts) >= 0)
+                status = job_execute(&job);
+        job_deinit(&job);
+        return status;
+}

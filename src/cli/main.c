@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "job.h"
+#include "left.h"
+#include "opts.h"
+#include "say.h"
+#include "signals.h"
+#include "status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A standard descriptor that is closed would be the number of the next file that is opened. In its
+ * place goes one that fails in the same way: reading stdin and writing the others is EBADF. */
+static void fill_standard_descriptors(void) {
+        for (int fd = 0; fd <= 2; ++fd)
+                if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+                        open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* What was printed has to arrive, or it is a failure whatever the status would have been. */
+static int finish_output(int status) {
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return status;
+        say("cannot write to standard output: %s", strerror(errno));
+        return STATUS_FAILED;
+}
+
+static int run(const struct opts *opts) {
+        int status = job_main(opts);
+
+        if (status >= 0)
+                return status;
+        signals_die(-status);
+        return STATUS_SIGNAL - status;
+}
+
+int main(int argc, char *argv[]) {
+        struct opts opts;
+
+        fill_standard_descriptors();
+        if (argc == 2 && strcmp(argv[1], "left") == 0)
+                return finish_output(left_main());
+        if (opts_parse(argv, &opts) < 0)
+                return STATUS_FAILED;
+
+        switch (opts.mode) {
+        case OPTS_RUN: return run(&opts);
+        case OPTS_HELP: opts_print_help(); break;
+        case OPTS_VERSION: printf("curfew %s\n", curfew_version()); break;
+        }
+        return finish_output(0);
+}

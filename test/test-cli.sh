@@ -1,0 +1,379 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# test-cli.sh PROGRAM: what curfew does as a program. Prints a line for each check that fails.
+#
+# Nothing waits for time to pass but what is about a deadline, and no check depends on how much:
+# CONT and WINCH stand for signals that don't stop a command, whenever they come. A command that has
+# to be ready before it is signalled says so through a pipe. Where that is a shell with a trap, a
+# child that has been executed says it, and the shell waits: anywhere else it could miss the signal
+# for long, or its child could lose it between fork and exec.
+#
+# shellcheck disable=SC2016 # what is in single quotes is for another shell
+set -u
+
+curfew=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$dir" || exit 1
+mkfifo ready again go
+unset CURFEW_DEADLINE
+checks=0
+failures=0
+
+fail() {
+        failures=$((failures + 1))
+        echo "failed: $*"
+}
+
+# run ARGUMENT...: curfew with them, leaving $status, and its outputs in files.
+run() {
+        args=$*
+        ("$curfew" "$@" >out 2>err; exit $?) 2>/dev/null # where the shell tells of a death
+        status=$?
+}
+
+# status N, out TEXT, out_like PATTERN, err PATTERN (as of case): what the last run should have left.
+status() {
+        checks=$((checks + 1))
+        [ "$status" = "$1" ] || fail "curfew $args: status $status, not $1: $(head -n 3 err)"
+}
+
+out() {
+        checks=$((checks + 1))
+        [ "$(cat out)" = "$1" ] || fail "curfew $args: printed '$(cat out)', not '$1'"
+}
+
+out_like() {
+        checks=$((checks + 1))
+        # shellcheck disable=SC2254 # a pattern is what it is
+        case $(cat out) in
+        $1) ;;
+        *) fail "curfew $args: printed '$(cat out)', not '$1'" ;;
+        esac
+}
+
+err() {
+        checks=$((checks + 1))
+        # shellcheck disable=SC2254
+        case $(cat err) in
+        $1) ;;
+        *) fail "curfew $args: said '$(cat err)', not '$1'" ;;
+        esac
+}
+
+# A mistake is one line that begins with the program's name, and status 125.
+mistake() {
+        pattern=$1
+        shift
+        run "$@"
+        status 125
+        out ''
+        err "curfew: $pattern"
+        checks=$((checks + 1))
+        [ "$(wc -l <err)" -eq 1 ] || fail "curfew $args: $(wc -l <err) lines"
+}
+
+# begin ARGUMENT...: curfew in the background, once its command has written a line into "ready".
+# A shell ignores INT for what it puts there; what curfew starts ignores nothing, so another one is
+# in between, whose account tells a death by a signal from an exit status that looks like it. The
+# pid of the inner one is in $pid.
+begin() {
+        args=$*
+        "$curfew" -v 0 sh -c 'echo $$ >pid; exec 2>err "$@"' sh "$curfew" "$@" >out 2>outer &
+        outer=$!
+        read -r _ <ready
+        pid=$(cat pid)
+}
+
+end() {
+        wait $outer 2>/dev/null
+        status=$?
+}
+
+# How the inner one ended, in the words of the outer one.
+died_of() {
+        checks=$((checks + 1))
+        grep -q "died of signal $1" outer || fail "curfew $args: not died of $1: $(cat outer)"
+}
+
+exited() {
+        checks=$((checks + 1))
+        grep -q "exit status $1;" outer || fail "curfew $args: not exited with $1: $(cat outer)"
+}
+
+### The command's own end is passed on.
+
+run 10 true; status 0; out ''; err ''
+run 10 false; status 1
+run 10 sh -c 'exit 7'; status 7
+run 10 sh -c 'exit 124'; status 124
+run 0 sh -c 'exit 3'; status 3
+run inf sh -c 'exit 3'; status 3
+run 1e400 true; status 0
+run 10 echo a 'b  c' -v --help; out 'a b  c -v --help'
+run 10 sh -c 'echo out; echo err >&2'; out out; err err
+echo in | "$curfew" 10 cat >out
+args='cat'; out in
+"$curfew" 10 readlink /proc/self/fd/0 <&- >out
+args='closed stdin'; out /dev/null
+
+run -v 10 "$curfew" 10 sh -c 'kill -TERM $$'; status 143; err '*died of signal TERM;*'
+run -v 10 "$curfew" 10 sh -c 'kill -KILL $$'; status 137; err '*died of signal KILL;*'
+run -v 10 "$curfew" 10 sh -c 'kill -HUP $$'; status 129; err '*died of signal HUP;*'
+run -v 10 sh -c 'exit 143'; status 143; err '*exit status 143;*'
+
+# SIGCHLD ignored or blocked by the parent, and children that it had before.
+sh -c "trap '' CHLD; exec \"\$1\" 10 sh -c 'exit 3'" sh "$curfew"; status=$?; args='CHLD ignored'
+status 3
+sh -c 'sleep 1000 & echo $! >pid; exec "$1" 10 sh -c "exit 3"' sh "$curfew"; status=$?
+args='with a job of the shell'; status 3
+kill -0 "$(cat pid)" || fail 'the job of the shell was killed'
+sh -c 'sleep 1000 & echo $! >>pid; exec "$1" .1 sleep 1000' sh "$curfew"; status=$?
+args='with a job of the shell, timed out'; status 124
+while read -r job; do
+        kill "$job" || fail 'the job of the shell was killed'
+done <pid
+
+### Timing out.
+
+run .1 sleep 1000; status 124; out ''; err ''
+run 1e-10000 sleep 1000; status 124
+run .1s sleep 1000; status 124
+run 0x1p-4 sleep 1000; status 124
+run 0.001m sleep 1000; status 124
+run -s INT .1 sleep 1000; status 124
+run -s KILL .1 sleep 1000; status 137
+run --signal=137 .1 sleep 1000; status 137
+run -s CONT -k .1 .1 sleep 1000; status 137
+run -s CONT -k 0 -v .1 sleep 1; status 124; err '*sending signal CONT*'
+case $(cat err) in *KILL*) fail '-k 0 kills' ;; esac
+
+run -p .1 sleep 1000; status 143
+run -p -s KILL .1 sleep 1000; status 137
+run -p -s CONT .1 sh -c 'sleep 1; exit 7'; status 7
+run -p -s CONT .1 sleep 1; status 0
+run -s CONT .1 sh -c 'sleep 1; exit 7'; status 124
+
+# A stopped command hears the signal: it didn't have to be killed.
+run 1 sh -c 'kill -STOP $$; sleep 1000'; status 124
+
+# Its descendants go with it: the pipe that they hold is at its end.
+got=$("$curfew" 1 sh -c 'sleep 1000 & (sleep 1000 &) ; setsid sleep 1000 & sleep 1000')
+status=$?; args='with descendants'; status 124
+checks=$((checks + 1))
+[ -z "$got" ] || fail "descendants printed '$got'"
+
+### The stop plan.
+
+run --stop=INT:5s,TERM:5s -v .1 sleep 1000; status 124; err '*sending signal INT*by step 1 (INT)'
+run --stop CONT:.1,TERM:5s -v .1 sleep 1000; status 124
+err '*sending signal CONT*sending signal TERM*by step 2 (TERM)'
+run --stop leader:CONT:0,WINCH:0 -v .1 sleep 1000; status 137
+err '*CONT*WINCH*KILL*by step 3 (KILL)'
+run --stop group:USR1 -v .1 sleep 1000; status 124; err '*USR1*by step 1 (USR1)'
+
+### What -v says.
+
+run -v 10 true; status 0
+err "curfew: command 'true' exited after 0.*s
+curfew: command 'true': exit status 0; nothing left after 0.*s"
+run -v -s HUP .5 sh -c 'sleep 1000 & sleep 1000'; status 124
+err "curfew: sending signal HUP to command 'sh' after 0.*s (deadline), [123] process*
+curfew: command 'sh' exited after *s
+curfew: command 'sh': *; nothing left after *s, by step * (*)"
+run -v .1 "$(printf 'no\nsuch')"; err "curfew: cannot run 'no?such': *"
+
+# Nobody reads it. The signal that curfew gets for writing it isn't passed on.
+{ "$curfew" -pv --stop=CONT:.2 .5 sh -c 'trap "exit 3" PIPE; sleep 1000 & wait'
+        echo $? >status; } 2>&1 | :
+status=$(cat status); args='-v into a closed pipe'; status 137
+
+### Options.
+
+run -pvs INT .1 sleep 1000; status 130; err '*INT*'
+run -sINT -k5 -p .1 sleep 1000; status 130
+run --sig INT --pres .1 sleep 1000; status 130
+run --kill=5 --foreground .1 sleep 1000; status 124
+run -s INT -s TERM -p .1 sleep 1000; status 143
+run -- 10 echo -n; status 0
+run 10 -- true; status 127
+run --version; status 0; out 'curfew 0.1.0'
+run --help; status 0
+checks=$((checks + 1))
+grep -q '^Usage: curfew \[OPTION\]... DURATION COMMAND' out || fail '--help'
+[ "$(awk 'length > 80' out)" = '' ] || fail '--help is wider than 80 columns'
+run --vers --unknown; status 0
+for option in --help --version; do
+        ("$curfew" $option >/dev/full 2>err) 2>/dev/null; status=$?; args="$option >/dev/full"
+        status 125
+        err 'curfew: cannot write to standard output: *'
+        ("$curfew" $option >&- 2>err) 2>/dev/null; status=$?; args="$option >&-"
+        status 125
+done
+
+# The group: another one, of its own; with -f the same as the shell's.
+group=$(cut -d' ' -f5 /proc/self/stat)
+run 10 sh -c 'echo $(($(cut -d" " -f5 /proc/self/stat) - $$))'; out 0
+run -f 10 cut -d' ' -f5 /proc/self/stat; out "$group"
+run -f .1 sleep 1000; status 124
+run -f -s KILL .1 sleep 1000; status 137
+
+### Mistakes.
+
+mistake "missing DURATION and COMMAND. Try 'curfew --help'"
+mistake "missing COMMAND after '5'. Try 'curfew --help'" 5
+mistake "invalid duration '1x': a number, optionally followed by s, m, h or d" 1x true
+mistake "invalid duration '': *" '' true
+mistake "invalid duration 'sleep': *" sleep 5
+mistake "invalid duration '1ms' for '--kill-after': *" -k 1ms 1 true
+mistake "invalid duration ' -1': *" ' -1' true
+mistake "invalid signal 'FOO' for '--signal': a name such as *" -s FOO 1 true
+mistake "invalid signal '65' for '--signal': *" -s 65 1 true
+mistake "invalid signal '0' for '--signal': it stops nothing" -s 0 1 true
+mistake "invalid step 'TERM:5x' for '--stop': *" --stop INT:5s,TERM:5x 1 true
+mistake "invalid step '' for '--stop': *" --stop= 1 true
+mistake "too many steps for '--stop': at most 8" --stop 1,2,3,4,5,6,7,8,10 1 true
+mistake "'--stop' says all that '--signal' and '--kill-after' could say: *" --stop INT -s INT 1 true
+mistake "'--stop' says all *" -k 5 --stop INT 1 true
+mistake "a 'group:' step needs a group of *" -f --stop group:INT 1 true
+mistake "unknown option '--kil-after': did you mean '--kill-after'[?]" --kil-after=5 1 true
+mistake "unknown option '--singal': did you mean '--signal'[?]" --singal INT 1 true
+mistake "unknown option '--timeout'. Try 'curfew --help'" --timeout=5 true
+mistake "unknown option '-x'. Try 'curfew --help'" -x 1 true
+mistake "unknown option '-1'. Try 'curfew --help'" -1 true
+mistake "unknown option '-x'. Try *" -vx 1 true
+mistake "ambiguous option '--s': '--signal' or '--stop'" --s=INT 1 true
+mistake "ambiguous option '--ver': '--verbose' or '--version'" --ver 1 true
+mistake "option '--verbose' takes no argument, so not '3'" --verbose=3 1 true
+mistake "option '--signal' needs its SIGNAL. Try 'curfew --help'" -s
+mistake "option '--kill-after' needs its DURATION. Try *" --kill-after
+mistake "unknown option '--a?b'*" "$(printf -- '--a\nb')"
+
+### What can't be started.
+
+run 10 ./no-such-command; status 127
+err "curfew: cannot run './no-such-command': No such file or directory (*)"
+run 10 no-such-command; status 127
+err "curfew: cannot run 'no-such-command': No such file or directory (look up)"
+run 10 ''; status 127
+run 10 /; status 126; err "curfew: cannot run '/': *"
+echo >plain; run 10 ./plain; status 126; err "curfew: cannot run './plain': Permission denied (*)"
+printf '#!/no/such/interpreter\n' >orphan; chmod +x orphan
+run 10 ./orphan; status 127; err "curfew: cannot run './orphan': the interpreter *(exec)"
+
+# A script that says nothing of a shell is run by one.
+printf 'echo "$0:$#:$2"\nexit 9\n' >script; chmod +x script
+run 10 ./script a 'b  c'; status 9; out './script:2:b  c'
+saved=$PATH; PATH=$dir:$PATH
+run 10 script a 'b  c'; status 9; out "$dir/script:2:b  c"
+PATH=:$saved
+run 10 script; status 126; err "curfew: cannot run 'script': PATH has it first relative to *"
+PATH=$saved
+
+### Deadlines cross processes.
+
+run left; status 0; out inf
+run 100 "$curfew" left; status 0
+checks=$((checks + 1))
+grep -Eqx '[0-9]{2}\.[0-9]{3}' out || fail "left: '$(cat out)'"
+
+# The command's share is what the stop plan leaves, and one that never kills takes nothing.
+run -k 20 100 "$curfew" left; status 0; out_like '7?.???'
+run -k 0 100 "$curfew" left; status 0; out_like '9?.???'
+run --stop INT:30,TERM:0 100 "$curfew" left; status 0; out_like '6?.???'
+run 100 sh -c '"$1" "$("$1" left)" sh -c "exit 4"' sh "$curfew"; status 4
+run 0 sh -c '"$1" "$("$1" left)" sh -c "exit 4"' sh "$curfew"; status 4
+run 100 sh -c 'echo "${CURFEW_DEADLINE:+set}"'; out set
+run 0 sh -c 'echo "${CURFEW_DEADLINE:+set}"'; out ''
+run 2 "$curfew" -v 1000 sleep 1000; status 124; err '*TERM*(inherited deadline)*'
+run 1000 "$curfew" -v .1 sleep 1000; status 124; err '*TERM*(deadline)*'
+CURFEW_DEADLINE=1; export CURFEW_DEADLINE
+run left; status 124; out 0
+run 10 touch started; status 124; err "curfew: cannot run 'touch': its time is over already (context)"
+[ ! -e started ] || fail 'started without time'
+CURFEW_DEADLINE=5s
+mistake "CURFEW_DEADLINE is '5s': *" left
+run 10 sh -c 'exit 3'; status 3; err "curfew: CURFEW_DEADLINE is ignored: '5s' is no time *"
+unset CURFEW_DEADLINE
+mistake "invalid duration 'left': *" left 5
+("$curfew" left >/dev/full 2>err); status=$?; args='left >/dev/full'; status 125
+
+### Signals to curfew.
+
+# Each asks for an end; what the command exits with is passed on, else curfew dies of the signal.
+for signal in INT TERM HUP QUIT; do
+        begin -v 0 sh -c 'trap "exit 3" TERM; sh -c "echo >ready; exec sleep 1000" & wait'
+        kill -$signal "$pid"
+        end
+        exited 3
+        err "*sending signal TERM to command 'sh' after *s (SIG$signal), *"
+
+        begin 0 sh -c 'echo >ready; exec sleep 1000'
+        kill -$signal "$pid"
+        end
+        died_of $signal
+done
+
+# A second one goes on to the next step, whichever it is.
+begin -v --stop TERM:inf,INT:inf 0 sh -c 'trap "" TERM; trap "echo >again" INT
+        sh -c "echo >ready; exec sleep 1000" & wait; wait'
+kill -INT "$pid"
+while ! grep -q 'signal TERM' err; do :; done
+kill -INT "$pid"
+read -r _ <again
+kill -TERM "$pid"
+end
+died_of INT
+err '*TERM*INT*KILL*by step 3 (KILL)'
+
+# In the grace of a deadline the first one takes nothing away.
+begin -v -s CONT -k inf 1 sh -c 'trap "echo >again" USR1
+        sh -c "echo >ready; read -r _ <go" & wait; wait; exit 3'
+while ! grep -q 'signal CONT' err; do :; done
+kill -INT "$pid"
+kill -USR1 "$pid"
+read -r _ <again
+echo >go
+end
+exited 124
+
+# The others are passed on.
+begin 0 sh -c 'trap "kill \$!; exit 6" USR1; sh -c "echo >ready; exec sleep 1000" & wait'
+kill -USR1 "$pid"
+end
+exited 6
+for signal in USR2 ALRM PIPE; do
+        begin 0 sh -c 'echo >ready; exec sleep 1000'
+        kill -$signal "$pid"
+        end
+        died_of $signal
+done
+
+# Those that were ignored still are: once USR1 has come through, so has what was sent before it.
+args='with HUP and INT ignored'
+(trap '' HUP INT; exec "$curfew" -v 0 sh -c 'trap "echo >again" USR1
+        sh -c "echo >ready; read -r _ <go" & wait; wait; exit 3' 2>err) &
+read -r _ <ready
+kill -HUP $!
+kill -INT $!
+kill -USR1 $!
+read -r _ <again
+echo >go
+wait $!
+status=$?; status 3
+case $(cat err) in *sending*) fail "an ignored signal was not: $(cat err)" ;; esac
+
+# The command doesn't outlive a curfew that is killed: its end of the pipe is closed.
+mkfifo held
+"$curfew" 20 cat held &
+reader=$!
+begin 0 sh -c 'exec >held; echo >ready; exec sleep 1000'
+kill -KILL "$pid"
+end
+wait $reader
+status=$?; args='killed itself'; status 0
+
+echo "$checks checks, $failures failed"
+[ $failures -eq 0 ]
