@@ -57,7 +57,7 @@ static void test_cancel_during_wait(void) {
         pthread_t thread;
         const struct curfew_result *res;
 
-        fixture_start(&f, ctx, (struct curfew_cmd){ .argv = SH("echo ready; sleep 300") });
+        fixture_start(&f, ctx, (struct curfew_cmd){ .argv = SH("sleep 300 & echo ready; wait") });
         assert_eq(pthread_create(&thread, NULL, cancel_it, ctx), 0);
         res = fixture_wait(&f);
         assert_eq(pthread_join(thread, NULL), 0);
