@@ -191,6 +191,10 @@ static void test_cancel_without_memory(void) {
         assert_eq(ctx_look(ctx, 0), -ECANCELED);
         assert_eq(ctx_get_cause(ctx).code, 12);
         assert_null(ctx_get_cause(ctx).text);
+
+        fail_at = atomic_load(&allocations) + 1;
+        assert_eq(ctx_cancel(ctx, &cause), 0); /* done already: nothing to be kept */
+        fail_at = 0;
         curfew_ctx_unref(ctx);
 }
 
@@ -335,6 +339,114 @@ static void test_merge_expires(void) {
         curfew_ctx_unref(other);
 }
 
+static struct curfew_ctx *derive_value(
+        struct curfew_ctx *parent, const void *key, void *value, void (*release)(void *value)) {
+        struct curfew_ctx *ctx = NULL;
+
+        assert_eq(value_new(parent, key, value, release, &ctx), 0);
+        return ctx;
+}
+
+/* In the order of the parents, and what is found first ends the search. */
+static void test_merge_finds_in_order(void) {
+        static const int a, b, c;
+        char one, two, three;
+        struct curfew_ctx *first = derive_value(NULL, &a, &one, NULL),
+                          *middle = derive_value(NULL, &a, &two, NULL),
+                          *second = derive_value(middle, &b, &two, NULL),
+                          *third = derive_value(NULL, &c, &three, NULL), *inner = NULL,
+                          *outer = NULL;
+        void *value = NULL;
+
+        assert_eq(merge_new((struct curfew_ctx *[]){ first, second }, 2, &inner), 0);
+        assert_eq(merge_new((struct curfew_ctx *[]){ NULL, inner, third }, 3, &outer), 0);
+        assert_true(ctx_find(outer, &a, &value));
+        assert_true(value == &one);
+        assert_true(ctx_find(outer, &b, &value));
+        assert_true(value == &two);
+        assert_true(ctx_find(outer, &c, &value));
+        assert_true(value == &three);
+        assert_false(ctx_find(outer, &value, &value));
+        assert_true(value == &three);
+        curfew_ctx_unref(first);
+        curfew_ctx_unref(middle);
+        curfew_ctx_unref(second);
+        curfew_ctx_unref(third);
+        curfew_ctx_unref(inner);
+        curfew_ctx_unref(outer);
+}
+
+static void cancel_value(void *ctx) {
+        ctx_cancel(ctx, &plain);
+}
+
+/* A merge that nobody holds any more, but that has not been freed, when its parent ends: the value
+ * that goes before it ends the parent. */
+static void test_merge_told_when_dead(void) {
+        static const int key;
+        struct curfew_ctx *parent = derive(NULL), *merged = NULL, *both = NULL,
+                          *value = derive_value(NULL, &key, parent, cancel_value);
+
+        assert_eq(merge_new(&parent, 1, &merged), 0);
+        assert_eq(merge_new((struct curfew_ctx *[]){ value, merged }, 2, &both), 0);
+        curfew_ctx_unref(value);
+        curfew_ctx_unref(merged);
+        curfew_ctx_unref(both);
+        assert_eq(ctx_get_err(parent), -ECANCELED);
+        assert_eq(atomic_load(&parent->refs), 1);
+        curfew_ctx_unref(parent);
+}
+
+/* Letting go of a merge that is just being told waits until it has been: its bell, which holds that
+ * up, is freed only after it has rung. */
+struct hold {
+        struct ctx_bell bell;
+        int entered[2], leave[2];
+        atomic_bool left;
+};
+
+static void hold_ring(struct ctx_bell *bell) {
+        struct hold *hold = container_of(bell, struct hold, bell);
+        char c;
+
+        assert_eq(write(hold->entered[1], "x", 1), 1);
+        assert_eq(read(hold->leave[0], &c, 1), 1);
+        atomic_store(&hold->left, true);
+}
+
+static void hold_free(struct ctx_bell *bell) {
+        assert_true(atomic_load(&container_of(bell, struct hold, bell)->left));
+}
+
+static void *cancel_it(void *ctx) {
+        ctx_cancel(ctx, &plain);
+        return NULL;
+}
+
+static void test_merge_goes_while_told(void) {
+        struct hold hold = { .bell = { hold_ring, hold_free } };
+        struct curfew_ctx *parent = derive(NULL), *merged = NULL;
+        pthread_t thread;
+        char c;
+
+        assert_eq(pipe(hold.entered), 0);
+        assert_eq(pipe(hold.leave), 0);
+        assert_eq(merge_new(&parent, 1, &merged), 0);
+        assert_null(ctx_set_bell(merged, &hold.bell));
+        assert_true(ctx_set_bell(merged, &(struct ctx_bell){ hold_ring, NULL }) == &hold.bell);
+
+        assert_eq(pthread_create(&thread, NULL, cancel_it, parent), 0);
+        assert_eq(read(hold.entered[0], &c, 1), 1);
+        assert_eq(write(hold.leave[1], "x", 1), 1);
+        curfew_ctx_unref(merged);
+        assert_eq(pthread_join(thread, NULL), 0);
+        for (unsigned i = 0; i < 2; ++i) {
+                close(hold.entered[i]);
+                close(hold.leave[i]);
+        }
+        curfew_ctx_unref(parent);
+}
+
 /* A chain of a million: cancelled from the top, then let go of from either end. */
 static void test_chain(bool free_top_first) {
         static struct curfew_ctx *chain[MILLION];
@@ -461,11 +573,6 @@ static void test_threads(void) {
 }
 
 /* A merge that is let go of just while a parent ends on another thread. */
-static void *cancel_it(void *ctx) {
-        ctx_cancel(ctx, &plain);
-        return NULL;
-}
-
 static void test_merge_freed_while_told(void) {
         for (unsigned i = 0; i < 500; ++i) {
                 struct curfew_ctx *parent = derive(NULL), *merged = NULL;
@@ -484,7 +591,8 @@ static void test_merge_freed_while_told(void) {
 /* The deadline that goes from process to process. */
 static void test_deadline_parse(void) {
         static const char *const broken[] = { "", "-1", "+1", " 1", "1 ", "0x10", "1e9", "now",
-                "9223372036854775808", "18446744073709551617", "99999999999999999999999999" };
+                "1:", "1/", "9223372036854775808", "18446744073709551617",
+                "99999999999999999999999999" };
         int64_t deadline = 5;
 
         for (unsigned i = 0; i < ARRAY_SIZE(broken); ++i) {
@@ -537,6 +645,9 @@ int main(void) {
         test_sources();
         test_merge_that_is_not_told_yet();
         test_merge_expires();
+        test_merge_finds_in_order();
+        test_merge_told_when_dead();
+        test_merge_goes_while_told();
         test_shapes_on_a_small_stack();
         test_threads();
         test_merge_freed_while_told();

@@ -30,7 +30,6 @@ void after_queue_add(struct after_queue *queue, struct curfew_after *after) {
         if (!queue->in_use)
                 root_ref(queue->root);
         queue->in_use = true;
-        after->state = AFTER_QUEUED;
         list_append(after->tell ? &queue->tells : &queue->calls, &after->link);
 }
 
@@ -105,7 +104,7 @@ void after_queue_run(struct after_queue *queue) {
 
 /* Under the lock. */
 static bool prevent(struct curfew_after *after) {
-        if (after->state != AFTER_ARMED && after->state != AFTER_QUEUED)
+        if (after->state != AFTER_ARMED)
                 return false;
         list_unlink(&after->link);
         after->state = AFTER_OVER;

@@ -9,7 +9,7 @@
 #include "core/root.h"
 #include "curfew.h"
 
-enum after_state { AFTER_ARMED, AFTER_QUEUED, AFTER_CALLING, AFTER_OVER };
+enum after_state { AFTER_ARMED, AFTER_CALLING, AFTER_OVER };
 
 struct curfew_after {
         struct root *root;      /* referenced */
