@@ -3,9 +3,9 @@
 #define CURFEW_H
 
 /*
- * curfew runs commands under a context: a deadline or a cancel that reaches the processes a command
- * has started. They are asked to stop first, with a signal they can catch, and get time to clean
- * up; only then is what is left killed.
+ * curfew runs commands under a context: a deadline or a cancel that reaches every process that a
+ * command has started. Each is asked to stop first, with a signal it can catch, and gets time to
+ * clean up; only then is what is left killed; and a run has ended when nothing is left running.
  *
  *         struct curfew_ctx *ctx = NULL;
  *         struct curfew_result res = { 0 };
@@ -330,9 +330,39 @@ struct curfew_rlimit {
 
 /* Whom a step of the stop plan signals. */
 enum curfew_whom {
-        CURFEW_TREE,  /* every process of the command that can be found (the default) */
+        CURFEW_TREE,  /* every process of the command (the default) */
         CURFEW_GROUP, /* the process group that the command was started as leader of */
         CURFEW_LEADER /* the process that was started, alone */
+};
+
+/*
+ * Who holds the tree, which is every process that a command has started, wherever it went; see
+ * docs/guarantees.md for what each of them costs and needs.
+ */
+enum curfew_backend {
+        CURFEW_BACKEND_ANY,    /* the best of the next three that works here (the default) */
+        CURFEW_BACKEND_CGROUP, /* a control group of its own below the caller's (cgroup v2), where
+                                  the caller may make one: root, or a delegated group */
+        CURFEW_BACKEND_KEEPER, /* a small process between the caller and the command, which every
+                                  orphan of the tree falls to (PR_SET_CHILD_SUBREAPER) */
+        CURFEW_BACKEND_GROUP,  /* the process group, and what descends from the command */
+        CURFEW_BACKEND_PID_NAMESPACE /* a keeper that is the init of a PID namespace. Only if asked
+                                  for: in there a process doesn't have the number it has outside,
+                                  and /proc shows the numbers outside. Without privilege it takes a
+                                  user namespace as well, in which only the caller's uid and gid
+                                  mean anybody. */
+};
+
+/* What that promises, weakest first. */
+enum curfew_guarantee {
+        CURFEW_GUARANTEE_NONE,    /* as a demand: whatever works here */
+        CURFEW_GUARANTEE_GROUP,   /* a process that has left the group and whose parent has exited
+                                     is lost, and can be left running */
+        CURFEW_GUARANTEE_TRACKED, /* no process can leave the tree; one that forks and exits faster
+                                     than it is found may not be asked, but is killed in the end */
+        CURFEW_GUARANTEE_SEALED,  /* also, the kernel signals or kills the tree as a whole, however
+                                     it forks. (A command that may write to the control groups of
+                                     this machine, as root may, can move itself away.) */
 };
 
 /*
@@ -343,6 +373,11 @@ enum curfew_whom {
  * Every signal that ends a process by default is followed by SIGCONT, so that a stopped process
  * can hear it. After the last step SIGKILL goes to the tree, always. The grace belongs to the
  * tree: the steps go on after the leader has exited, while anything is left.
+ *
+ * A step reaches each process once, also one that is being forked as it is taken; not what a
+ * process forks in answer to it, which may be its way of cleaning up. The tree of another curfew
+ * within this one is left to that one, which is asked like any process and stops it by its own
+ * plan. SIGKILL reaches everything.
  */
 struct curfew_step {
         int signal;
@@ -363,11 +398,16 @@ struct curfew_step {
  */
 int curfew_plan_parse(const char *text, struct curfew_step ret[]);
 
-/* When a run that nobody stops has ended, once its leader has exited. */
+/*
+ * When a run that nobody stops has ended, once its leader has exited. What is left of the tree has
+ * the time of `linger` to end by itself: a process that drains a pipe needs a moment.
+ */
 enum curfew_until {
-        CURFEW_UNTIL_EMPTY,  /* no process of the tree is left (the default) */
-        CURFEW_UNTIL_EXIT,   /* at once */
-        CURFEW_UNTIL_OUTPUT, /* every captured or called-back output is at its end */
+        CURFEW_UNTIL_EMPTY,  /* no process of the tree is left: what is there after `linger` is
+                                stopped, by the plan (the default; CURFEW_FOREVER waits for it) */
+        CURFEW_UNTIL_EXIT,   /* at once; what is left is left alone */
+        CURFEW_UNTIL_OUTPUT, /* every captured or called-back output is at its end, or `linger` is
+                                over; what is left is left alone */
 };
 
 #define CURFEW_LINGER    CURFEW_SEC
@@ -414,10 +454,19 @@ struct curfew_cmd {
         /* The stop plan, ended by a step with signal 0. No step: SIGTERM to the tree, 10 s. */
         struct curfew_step stop[CURFEW_MAX_STEPS];
 
-        /* When the run has ended, and how long after the leader's exit it may take at the most:
+        /* When the run has ended, and how long after the leader's exit that may take by itself:
          * 0 is CURFEW_LINGER, CURFEW_NO_LINGER none, CURFEW_FOREVER is without bound. */
         enum curfew_until until;
         int64_t linger;
+
+        /* Who is to hold the tree, and what that must promise at least. A start that can't have
+         * both fails (CURFEW_STAGE_TREE) before anything is executed. */
+        enum curfew_backend backend;
+        enum curfew_guarantee guarantee;
+
+        /* Should this process die, or execute another program, while the command runs: leave the
+         * command alone, instead of stopping it by what is left of the plan. */
+        bool detach;
 
         /* Process group: 0 makes one of its own, CURFEW_SAME_GROUP stays in the caller's, another
          * number joins that one. A new session has a group of its own: then this must be 0. A plan
@@ -439,7 +488,8 @@ struct curfew_cmd {
         size_t n_rlimits;
         int nice; /* added to the caller's */
         bool no_new_privs;
-        int parent_death_signal; /* when the *thread* that starts it ends: see prctl(2) */
+        int parent_death_signal; /* when the *thread* that starts it ends, see prctl(2); with a
+                                    keeper, when that does */
 
         void *data; /* for curfew_run_data() */
 
@@ -463,8 +513,12 @@ enum curfew_stage {
         CURFEW_STAGE_STDOUT,      /* "open stdout" */
         CURFEW_STAGE_STDERR,      /* "open stderr" */
         CURFEW_STAGE_SUPERVISE,   /* "supervise": no memory or descriptor to watch it with */
+        CURFEW_STAGE_TREE,        /* "tree": nothing holds the tree as demanded. -EOPNOTSUPP: no
+                                     such backend gives that guarantee; else why the best of them
+                                     doesn't work here, such as -EACCES, -EPERM or -ENOENT */
         CURFEW_STAGE_CLONE,       /* "clone": no process to be had (EAGAIN: process limit). Here and
                                      below, -ECHILD: killed on the way by somebody else */
+        CURFEW_STAGE_CGROUP,      /* "cgroup": it can't be moved there */
         CURFEW_STAGE_SETSID,      /* "setsid" */
         CURFEW_STAGE_SETPGID,     /* "setpgid" */
         CURFEW_STAGE_SIGNALS,     /* "signals" */
@@ -484,6 +538,11 @@ enum curfew_stage {
 /* A stage's name, in a static string; NULL if there is no such stage. */
 const char *curfew_stage_name(enum curfew_stage stage);
 
+/* The same for backends ("cgroup", "keeper", "group", "pid namespace") and guarantees ("group",
+ * "tracked", "sealed"). */
+const char *curfew_backend_name(enum curfew_backend backend);
+const char *curfew_guarantee_name(enum curfew_guarantee guarantee);
+
 enum curfew_status {
         CURFEW_STATUS_UNKNOWN,  /* it ended, and somebody else took its status, or it could not be
                                    ended: see `end` */
@@ -498,17 +557,30 @@ enum curfew_reason {
         CURFEW_REASON_CANCELLED, /* its context was cancelled: see `cause` */
         CURFEW_REASON_DEADLINE,  /* its context's deadline passed: see `cause` */
         CURFEW_REASON_CALLER,    /* curfew_run_stop(), or it was freed */
+        CURFEW_REASON_LEFTOVERS, /* its leader had exited, and not everything ended with it */
+        CURFEW_REASON_OUTSIDE,   /* its keeper was asked: by a curfew around this one, or by anybody
+                                    who sent it a signal that asks for an end */
 };
 
 /* What made it the end of the run. */
 enum curfew_end {
         CURFEW_END_NONE,    /* it never began */
-        CURFEW_END_EMPTY,   /* no process of the tree was left that could be found */
+        CURFEW_END_EMPTY,   /* no process of the tree was left, as far as `guarantee` goes */
         CURFEW_END_EXIT,    /* the leader's exit was enough (CURFEW_UNTIL_EXIT) */
         CURFEW_END_OUTPUT,  /* the outputs were at their end (CURFEW_UNTIL_OUTPUT) */
         CURFEW_END_LINGER,  /* the time after the leader's exit was over; `left` may be running */
-        CURFEW_END_GIVEN_UP /* SIGKILL to the tree did not end it within 5 s; `left` remain */
+        CURFEW_END_GIVEN_UP /* SIGKILL to the tree did not end it within 5 s; `left` remain: in
+                               an uninterruptible sleep, or another user's */
 };
+
+/* A process, as it was when it was looked at. */
+struct curfew_process {
+        pid_t pid;
+        char state;    /* as in proc_pid_stat(5): R, S, D, T, … */
+        char name[16]; /* the beginning of its program's name, see PR_SET_NAME in prctl(2) */
+};
+
+#define CURFEW_MAX_NAMED 16
 
 /* A captured output. `cut` bytes are missing, after the first `cut_at` bytes of `data`. */
 struct curfew_output {
@@ -550,7 +622,18 @@ struct curfew_result {
         unsigned ended_by;
 
         enum curfew_end end;
-        unsigned left; /* processes of the tree known to be left */
+
+        /* What held the tree, and what that promised to the end: less than at the start if the
+         * keeper was killed. */
+        enum curfew_backend backend;
+        enum curfew_guarantee guarantee;
+
+        /* How many processes SIGKILL had to end, and how many are known to be left now; the first
+         * of either by name. */
+        unsigned killed;
+        unsigned left;
+        struct curfew_process killed_by_name[CURFEW_MAX_NAMED];
+        struct curfew_process left_by_name[CURFEW_MAX_NAMED];
 
         int64_t started;     /* the time of the start */
         int64_t exited;      /* leader's exit, since the start */

@@ -77,8 +77,10 @@ static bool cmd_is_valid(const struct curfew_cmd *cmd) {
                stream_is_valid(&cmd->out, 1) && stream_is_valid(&cmd->err, 2) &&
                (cmd->n_fds == 0 || cmd->fds) && fds_are_valid(cmd) && plan_is_valid(cmd) &&
                terminal_is_valid(cmd) && cmd->until <= CURFEW_UNTIL_OUTPUT &&
-               cmd->pgid >= CURFEW_SAME_GROUP && (!cmd->setsid || cmd->pgid == 0) &&
-               (cmd->n_groups == 0 || cmd->groups) && (cmd->n_rlimits == 0 || cmd->rlimits) &&
+               cmd->backend <= CURFEW_BACKEND_PID_NAMESPACE &&
+               cmd->guarantee <= CURFEW_GUARANTEE_SEALED && cmd->pgid >= CURFEW_SAME_GROUP &&
+               (!cmd->setsid || cmd->pgid == 0) && (cmd->n_groups == 0 || cmd->groups) &&
+               (cmd->n_rlimits == 0 || cmd->rlimits) &&
                is_reserved_zero(cmd->reserved, ARRAY_SIZE(cmd->reserved));
 }
 

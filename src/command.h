@@ -34,6 +34,8 @@ static inline struct spawn_plan command_plan(const struct command *command) {
                 .env = (const char *const *)command->env,
                 .fds = command->fds,
                 .n_fds = command->n_fds,
+                .cgroup = -1,
+                .cgroup_procs = -1,
         };
 }
 

@@ -7,6 +7,14 @@
 /* The public calls of supervisors and runs, each a few lines over supervisor.c and run.c, and
  * curfew_run(), which needs nothing that its callers don't have. */
 
+/* Somebody has asked the guard of all control groups. */
+static void on_asked(struct forest *forest) {
+        struct curfew *sup = container_of(forest, struct curfew, forest);
+
+        list_for_each (i, &sup->live)
+                run_ask_from_outside(list_entry(i, struct curfew_run, link));
+}
+
 _public_ int curfew_new(struct curfew **ret) {
         _cleanup_(freep) struct curfew *sup = NULL;
         int r;
@@ -15,7 +23,7 @@ _public_ int curfew_new(struct curfew **ret) {
         if (!sup)
                 return -ENOMEM;
 
-        r = supervisor_init(sup);
+        r = supervisor_init(sup, on_asked);
         if (r < 0)
                 return r;
 

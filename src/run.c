@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "command.h"
 #include "core/ctx.h"
+#include "step.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -79,10 +80,10 @@ static void finish_streams(struct curfew_run *run) {
 }
 
 /* A leader that SIGKILL doesn't end, stuck in the kernel, is reaped whenever it does end; till then
- * its run waits in the supervisor's list of lost ones. */
+ * its run waits in the supervisor's list of lost ones. Another's child is not ours to reap. */
 static bool release_leader(struct curfew_run *run) {
         if (!run->leader_gone)
-                return false;
+                return !run->tree.leader_is_ours;
         if (!run->child.reaped)
                 child_reap(&run->child);
         return true;
@@ -91,11 +92,8 @@ static bool release_leader(struct curfew_run *run) {
 static void end(struct curfew_run *run, enum stop_action action) {
         struct curfew_result *result = &run->result;
 
-        result->end = stop_end_of(&run->stop, action, run->until);
-        if (result->end == CURFEW_END_EMPTY)
-                result->ended_by = result->n_steps;
-        else
-                result->left = tree_count(&run->tree);
+        result->end = stop_end_of(&run->stop, action);
+        step_note_end(&run->tree, result);
 
         unhook(run);
         finish_streams(run);
@@ -106,20 +104,7 @@ static void end(struct curfew_run *run, enum stop_action action) {
         push_event(run, CURFEW_EVENT_END);
 }
 
-/* The steps */
-
-static void take_step(struct curfew_run *run, const struct curfew_step *step) {
-        struct curfew_step_taken *taken = &run->result.steps[run->result.n_steps++];
-        bool cont = step->signal != SIGKILL && stop_signal_terminates(step->signal);
-
-        *taken = (struct curfew_step_taken){
-                .signal = step->signal,
-                .whom = step->whom,
-                .at = since_start(run),
-        };
-        taken->error = tree_signal(&run->tree, step, cont, &taken->reached);
-        push_event(run, CURFEW_EVENT_STEP);
-}
+/* The decisions */
 
 static void handle(struct curfew_run *run, enum stop_event event) {
         struct curfew_step step = { 0 };
@@ -128,7 +113,10 @@ static void handle(struct curfew_run *run, enum stop_event event) {
         switch (action) {
         case STOP_NOTHING:
         case STOP_LINGER: break;
-        case STOP_STEP: take_step(run, &step); break;
+        case STOP_STEP:
+                step_take(&run->tree, &run->stop, &step, &run->result);
+                push_event(run, CURFEW_EVENT_STEP);
+                break;
         case STOP_END_MET:
         case STOP_END_LINGER:
         case STOP_END_GIVEN_UP: end(run, action); break;
@@ -146,9 +134,9 @@ static bool is_empty(struct curfew_run *run) {
 static bool is_met(struct curfew_run *run) {
         if (!run->leader_gone)
                 return false;
-        if (stop_is_asked(&run->stop) || run->until == CURFEW_UNTIL_EMPTY)
+        if (stop_is_asked(&run->stop) || run->stop.until == CURFEW_UNTIL_EMPTY)
                 return is_empty(run);
-        if (run->until == CURFEW_UNTIL_OUTPUT)
+        if (run->stop.until == CURFEW_UNTIL_OUTPUT)
                 return run->readers[0].fd < 0 && run->readers[1].fd < 0;
         return true;
 }
@@ -168,6 +156,8 @@ static void advance(struct curfew_run *run) {
                 if (is_met(run)) {
                         handle(run, STOP_MET);
                 } else if (run->stop.due <= clock_now()) {
+                        if (run->stop.state == STOP_DRAINING)
+                                run->result.reason = CURFEW_REASON_LEFTOVERS;
                         handle(run, STOP_TIME);
                 } else {
                         set_timer(run);
@@ -194,7 +184,7 @@ static void look_at_leader(struct curfew_run *run) {
         struct curfew_result *result = &run->result;
         struct child_exit how;
 
-        if (run->leader_gone || child_peek(&run->child, &how) <= 0)
+        if (run->leader_gone || tree_peek_leader(&run->tree, &how) <= 0)
                 return;
 
         run->leader_gone = true;
@@ -252,13 +242,14 @@ static void ask(struct curfew_run *run, enum curfew_reason reason) {
         if (stop_is_asked(&run->stop) || run_has_ended(run))
                 return;
 
+        tree_settle(&run->tree);
         look_at_leader(run);
         if (is_met(run)) {
                 proceed(run);
                 return;
         }
 
-        if (reason != CURFEW_REASON_CALLER)
+        if (reason == CURFEW_REASON_CANCELLED || reason == CURFEW_REASON_DEADLINE)
                 curfew_ctx_cause(run->ctx, &cause);
         run->result.reason = reason;
         run->result.cause.code = cause.code;
@@ -275,7 +266,15 @@ static void on_asked(struct notice *notice) {
         struct curfew_run *run = container_of(notice, struct curfew_run, asked);
         int err = curfew_ctx_err(run->ctx);
 
-        ask(run, err < 0 ? reason_of(err) : CURFEW_REASON_CALLER);
+        if (err < 0)
+                ask(run, reason_of(err));
+        else
+                ask(run, run->tree.asked ? CURFEW_REASON_OUTSIDE : CURFEW_REASON_CALLER);
+}
+
+void run_ask_from_outside(struct curfew_run *run) {
+        run->tree.asked = true;
+        supervisor_queue(run->sup, &run->asked);
 }
 
 /* From within a callback the run itself may be in the middle of something: it is done after that.
@@ -321,14 +320,19 @@ static void on_timer(struct loop_timer *timer) {
                 advance(run);
 }
 
-static void on_emptied(struct tree *tree) {
-        advance(container_of(tree, struct curfew_run, tree));
+static void on_tree_changed(struct tree *tree) {
+        struct curfew_run *run = container_of(tree, struct curfew_run, tree);
+
+        look_at_leader(run);
+        if (tree->asked)
+                supervisor_queue(run->sup, &run->asked);
+        advance(run);
 }
 
 static void on_output_closed(struct reader *reader) {
         struct curfew_run *run = reader->owner;
 
-        if (run->until == CURFEW_UNTIL_OUTPUT)
+        if (run->stop.until == CURFEW_UNTIL_OUTPUT)
                 advance(run);
 }
 
@@ -384,15 +388,15 @@ static void run_init(struct curfew_run *run, struct curfew *sup, const struct cu
                 .child = CHILD_NULL,
                 .exit_io = { .fn = on_exit_io, .fd = -1 },
                 .timer = { .fn = on_timer, .node = HEAP_NODE_NULL },
-                .until = cmd->until,
                 .feeder = FEEDER_NULL,
                 .pipes = { -1, -1, -1 },
         };
         list_init(&run->link);
         list_init(&run->asked.link);
         list_init(&run->eventful);
-        stop_init(&run->stop, cmd->stop, cmd->linger);
-        tree_init(&run->tree, &sup->loop, &run->child, command_has_own_group(cmd), on_emptied);
+        stop_init(&run->stop, cmd->stop, cmd->until, cmd->linger);
+        tree_init(
+                &run->tree, &sup->forest, &run->child, command_has_own_group(cmd), on_tree_changed);
 
         for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i) {
                 reader_init(&run->readers[i], outputs[i], on_output_closed);
@@ -448,17 +452,18 @@ struct curfew_run *run_free(struct curfew_run *run) {
 
 /* Nothing is known of what it may have started by now but that it is in its tree. */
 static void end_unwatched(struct curfew_run *run) {
-        const struct curfew_step kill = { .signal = SIGKILL, .whom = CURFEW_TREE };
-        unsigned reached;
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
 
-        tree_signal(&run->tree, &kill, false, &reached);
+        tree_kill(&run->tree, &list);
         tree_deinit(&run->tree);
         child_deinit(&run->child);
 }
 
 int run_begin(struct curfew_run *run, struct child *child, int64_t started) {
-        int r = loop_add(&run->sup->loop, &run->exit_io, child->pidfd, EPOLLIN);
+        int r = 0;
 
+        if (run->tree.leader_is_ours)
+                r = loop_add(&run->sup->loop, &run->exit_io, child->pidfd, EPOLLIN);
         run->child = *child;
         *child = (struct child)CHILD_NULL;
         if (r < 0) {

@@ -33,7 +33,6 @@ struct curfew_run {
         struct loop_timer timer;
         bool leader_unwatchable, tree_unwatchable; /* the timer looks at them now and then */
 
-        enum curfew_until until;
         struct reader readers[2]; /* of stdout and stderr */
         struct feeder feeder;     /* of stdin */
         int pipes[3];             /* the caller's ends, until they are taken */
@@ -50,7 +49,8 @@ struct curfew_run {
 int run_new(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd *cmd,
         struct curfew_run **ret);
 
-/* There is a process now: take it over and watch it. On failure it is ended. */
+/* There is a process now, the leader of run->tree: take it over and watch it. On failure it is
+ * ended. */
 int run_begin(struct curfew_run *run, struct child *child, int64_t started);
 
 /* Give everything back. The run has ended, or never begun. */
@@ -64,6 +64,9 @@ static inline bool run_has_ended(const struct curfew_run *run) {
 /* The caller asks it to stop, or for the next step. */
 void run_stop(struct curfew_run *run);
 void run_skip(struct curfew_run *run);
+
+/* Somebody has asked whoever keeps its tree. */
+void run_ask_from_outside(struct curfew_run *run);
 
 /* The caller lets go of it: nobody will hear of it any more. */
 void run_abandon(struct curfew_run *run);

@@ -50,7 +50,7 @@ static int execute(struct curfew_run *run, struct command *command, enum curfew_
                 return r;
 
         started = clock_now();
-        r = spawn(&run->sup->stack, &plan, stage, &child);
+        r = tree_start(&run->tree, &plan, stage, &child);
         if (r < 0)
                 return r;
 
@@ -74,9 +74,6 @@ static int start(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew
                 return r;
 
         *stage = CURFEW_STAGE_SUPERVISE;
-        r = spawn_stack_init(&sup->stack);
-        if (r < 0)
-                return r;
         r = run_new(sup, ctx, cmd, &run);
         if (r < 0)
                 return r;

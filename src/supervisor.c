@@ -73,10 +73,9 @@ int supervisor_dispatch(struct curfew *sup, int64_t deadline) {
         return r;
 }
 
-int supervisor_init(struct curfew *sup) {
+int supervisor_init(struct curfew *sup, void (*asked)(struct forest *forest)) {
         *sup = (struct curfew){
                 .loop = LOOP_NULL,
-                .stack = SPAWN_STACK_NULL,
                 .null = -1,
                 .wake = WAKE_NULL,
         };
@@ -85,12 +84,13 @@ int supervisor_init(struct curfew *sup) {
         list_init(&sup->lost);
         list_init(&sup->eventful);
         list_init(&sup->notices);
+        forest_init(&sup->forest, &sup->loop, asked);
         return loop_init(&sup->loop);
 }
 
 void supervisor_deinit(struct curfew *sup) {
         wake_deinit(&sup->wake);
-        spawn_stack_deinit(&sup->stack);
+        forest_deinit(&sup->forest);
         loop_deinit(&sup->loop);
         sup->null = close_fd(sup->null);
 }

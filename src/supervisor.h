@@ -7,8 +7,8 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "curfew.h"
+#include "sys/forest.h"
 #include "sys/loop.h"
-#include "sys/spawn.h"
 #include "sys/wake.h"
 
 #include <stdatomic.h>
@@ -22,7 +22,7 @@ struct notice {
 
 struct curfew {
         struct loop loop;
-        struct spawn_stack stack;
+        struct forest forest;
         int null;          /* /dev/null, once a stream has needed it */
         struct list live;  /* the runs that have not ended */
         struct list ended; /* … that have, and are the caller's to look at */
@@ -36,7 +36,8 @@ struct curfew {
                            */
 };
 
-int supervisor_init(struct curfew *sup);
+/* `asked` is called when the guard of the forest was asked to stop what it keeps. */
+int supervisor_init(struct curfew *sup, void (*asked)(struct forest *forest));
 void supervisor_deinit(struct curfew *sup); /* no run is left */
 
 /* Make supervisor_post() possible. */

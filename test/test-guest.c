@@ -53,8 +53,10 @@ static void test_own_handler(void) {
         atomic_store(&sigchlds, 0);
         set_sigchld(on_sigchld, SA_RESTART);
         for (int i = 1; i <= 5; ++i) {
-                struct curfew_result res = run(
-                        &(struct curfew_cmd){ .argv = (const char *[]){ "true", NULL } });
+                struct curfew_result res = run(&(struct curfew_cmd){
+                        .argv = (const char *[]){ "true", NULL },
+                        .backend = CURFEW_BACKEND_KEEPER,
+                });
 
                 assert_exited(res, 0);
                 assert_eq(atomic_load(&sigchlds), i);

@@ -21,7 +21,7 @@ static void test_default_plan(void) {
         struct curfew_step step = { 0 };
         struct stop stop;
 
-        stop_init(&stop, no_plan, 0);
+        stop_init(&stop, no_plan, CURFEW_UNTIL_OUTPUT, 0);
         assert_eq(stop.due, CLOCK_NEVER);
         assert_eq(stop_handle(&stop, STOP_ASK, 1000, &step), STOP_STEP);
         assert_eq(step.signal, SIGTERM);
@@ -38,7 +38,7 @@ static void test_steps_in_order(void) {
         struct curfew_step step = { 0 };
         struct stop stop;
 
-        stop_init(&stop, two_steps, 0);
+        stop_init(&stop, two_steps, CURFEW_UNTIL_OUTPUT, 0);
         assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
         assert_eq(step.signal, SIGINT);
         assert_eq(step.whom, CURFEW_LEADER);
@@ -54,7 +54,7 @@ static void test_kill_in_plan_is_final(void) {
         struct curfew_step step = { 0 };
         struct stop stop;
 
-        stop_init(&stop, kill_at_once, 0);
+        stop_init(&stop, kill_at_once, CURFEW_UNTIL_OUTPUT, 0);
         assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
         assert_eq(step.signal, SIGKILL);
         assert_eq(stop.state, STOP_KILLED);
@@ -68,7 +68,7 @@ static void test_full_plan(void) {
 
         for (size_t i = 0; i < CURFEW_MAX_STEPS; ++i)
                 plan[i] = (struct curfew_step){ .signal = SIGUSR1, .grace = 1 };
-        stop_init(&stop, plan, 0);
+        stop_init(&stop, plan, CURFEW_UNTIL_OUTPUT, 0);
         assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
         for (size_t i = 1; i < CURFEW_MAX_STEPS; ++i) {
                 assert_eq(due(&stop, &step), STOP_STEP);
@@ -86,7 +86,7 @@ static void test_endless_only_if_written(void) {
         struct curfew_step step = { 0 };
         struct stop stop;
 
-        stop_init(&stop, endless, CURFEW_FOREVER);
+        stop_init(&stop, endless, CURFEW_UNTIL_OUTPUT, CURFEW_FOREVER);
         assert_eq(stop_handle(&stop, STOP_ASK, 5, &step), STOP_STEP);
         assert_eq(stop.due, CLOCK_NEVER);
         assert_eq(stop_handle(&stop, STOP_SKIP, 5, &step), STOP_STEP);
@@ -97,19 +97,64 @@ static void test_linger(void) {
         struct curfew_step step = { 0 };
         struct stop stop;
 
-        stop_init(&stop, no_plan, 0);
+        stop_init(&stop, no_plan, CURFEW_UNTIL_OUTPUT, 0);
         assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
         assert_eq(stop.due, 10 + CURFEW_LINGER);
         assert_eq(due(&stop, &step), STOP_END_LINGER);
 
-        stop_init(&stop, no_plan, CURFEW_NO_LINGER);
+        stop_init(&stop, no_plan, CURFEW_UNTIL_OUTPUT, CURFEW_NO_LINGER);
         assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
         assert_eq(stop.due, 10);
 
-        stop_init(&stop, no_plan, 3);
+        stop_init(&stop, no_plan, CURFEW_UNTIL_OUTPUT, 3);
         assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
         assert_eq(stop_handle(&stop, STOP_ASK, 11, &step), STOP_STEP);
         assert_eq(step.signal, SIGTERM);
+}
+
+/* A run that is to end empty stops what its leader has left. */
+static void test_leftovers(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, two_steps, CURFEW_UNTIL_EMPTY, 3);
+        assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
+        assert_eq(stop.due, 13);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGINT);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(stop_handle(&stop, STOP_MET, 6 * CURFEW_SEC, &step), STOP_END_MET);
+        assert_eq(stop_end_of(&stop, STOP_END_MET), CURFEW_END_EMPTY);
+
+        stop_init(&stop, no_plan, CURFEW_UNTIL_EMPTY, CURFEW_FOREVER);
+        assert_eq(stop_handle(&stop, STOP_LEADER, 10, &step), STOP_LINGER);
+        assert_eq(stop.due, CLOCK_NEVER);
+}
+
+/* A keeper goes on where a host that was killed left off. */
+static void test_resume(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_resume(&stop, two_steps, 0, CLOCK_NEVER);
+        assert_eq(stop.state, STOP_RUNNING);
+        assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
+        assert_eq(step.signal, SIGINT);
+
+        stop_resume(&stop, two_steps, 1, 7);
+        assert_eq(stop.due, 7);
+        assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_NOTHING);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGTERM);
+
+        stop_resume(&stop, two_steps, 3, 7);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(stop.state, STOP_KILLED);
+
+        stop_resume(&stop, kill_at_once, 1, 7);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
 }
 
 /* The leader's exit cuts nothing short, an empty tree does. */
@@ -117,7 +162,7 @@ static void test_grace_belongs_to_the_tree(void) {
         struct curfew_step step = { 0 };
         struct stop stop;
 
-        stop_init(&stop, two_steps, 0);
+        stop_init(&stop, two_steps, CURFEW_UNTIL_OUTPUT, 0);
         stop_handle(&stop, STOP_ASK, 0, &step);
         assert_eq(stop_handle(&stop, STOP_LEADER, 1, &step), STOP_NOTHING);
         assert_eq(stop.due, 5 * CURFEW_SEC);
@@ -186,8 +231,10 @@ static void test_every_sequence(void) {
         for (size_t i = 0; i < ARRAY_SIZE(plans); ++i) {
                 struct stop stop;
 
-                stop_init(&stop, plans[i], 0);
-                assert_gt(walk(stop, 0, DEPTH), 1000);
+                for (enum curfew_until until = 0; until <= CURFEW_UNTIL_OUTPUT; ++until) {
+                        stop_init(&stop, plans[i], until, 0);
+                        assert_gt(walk(stop, 0, DEPTH), 1000);
+                }
         }
 }
 
@@ -212,6 +259,8 @@ int main(void) {
         test_full_plan();
         test_endless_only_if_written();
         test_linger();
+        test_leftovers();
+        test_resume();
         test_grace_belongs_to_the_tree();
         test_every_sequence();
         test_terminating_signals();

@@ -61,7 +61,7 @@ static void test_many_cancelled(void) {
 
         assert_eq(curfew_new(&sup), 0);
         start_many(sup, ctx, own, (const char *[]){ "sleep", "300", NULL });
-        assert_le(count_fds() - fds, MANY + 5);
+        assert_le(count_fds() - fds, 3 * MANY + 15);
         curfew_ctx_cancel_cause(ctx, 1, "enough");
 
         while (seen.ends < MANY) {

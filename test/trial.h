@@ -55,6 +55,8 @@ static inline int trial_spawn(struct trial *trial, struct child *ret) {
                 .env = trial->env ? trial->env : (const char *const *)environ,
                 .fds = fds,
                 .n_fds = trial->n_fds,
+                .cgroup = -1,
+                .cgroup_procs = -1,
         };
         int r;
 

@@ -5,20 +5,21 @@
 #include <assert.h>
 
 /*
- * A run is in one of five states, five things can happen to it, and one table says what follows:
+ * A run is in one of six states, five things can happen to it, and one table says what follows:
  *
  *                    ASK    SKIP   TIME            LEADER   MET
  *       RUNNING      step   -      -               linger   -
  *       LINGERING    step   -      end (linger)    -        end
+ *       DRAINING     step   -      step            -        end
  *       ASKED        -      step   step            -        end
  *       KILLED       -      -      end (given up)  -        end
  *       ENDED        -      -      -               -        -
  *
  * That it always ends can be read off it. Every state but RUNNING and ENDED has a due time. ASKED
  * takes the next step of a finite plan at each, and after the last one comes SIGKILL to the tree,
- * which nobody has to write and nobody can leave out. KILLED and LINGERING end at theirs. So from
- * the moment that the leader exits, or that somebody asks, an end is scheduled, unless the caller
- * wrote CURFEW_FOREVER.
+ * which nobody has to write and nobody can leave out. DRAINING becomes ASKED at its due time,
+ * KILLED and LINGERING end at theirs. So from the moment that the leader exits, or that somebody
+ * asks, an end is scheduled, unless the caller wrote CURFEW_FOREVER.
  *
  * That asking happens at most once can be read off the first column. That the leader's exit stops
  * no plan can be read off the fourth: the grace belongs to the tree, and only an empty tree (MET)
@@ -29,6 +30,9 @@ static const enum stop_action table[STOP_N_STATES][STOP_N_EVENTS] = {
         [STOP_RUNNING] = { [STOP_ASK] = STOP_STEP, [STOP_LEADER] = STOP_LINGER },
         [STOP_LINGERING] = { [STOP_ASK] = STOP_STEP,
                 [STOP_TIME] = STOP_END_LINGER,
+                [STOP_MET] = STOP_END_MET },
+        [STOP_DRAINING] = { [STOP_ASK] = STOP_STEP,
+                [STOP_TIME] = STOP_STEP,
                 [STOP_MET] = STOP_END_MET },
         [STOP_ASKED] = { [STOP_SKIP] = STOP_STEP,
                 [STOP_TIME] = STOP_STEP,
@@ -44,8 +48,10 @@ static int64_t duration_or(int64_t duration, int64_t fallback) {
         return duration < 0 ? 0 : duration;
 }
 
-void stop_init(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS], int64_t linger) {
+void stop_init(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS],
+        enum curfew_until until, int64_t linger) {
         *stop = (struct stop){
+                .until = until,
                 .linger = duration_or(linger, CURFEW_LINGER),
                 .due = CLOCK_NEVER,
         };
@@ -85,6 +91,25 @@ static void take_step(struct stop *stop, int64_t now, struct curfew_step *ret_st
         *ret_step = step;
 }
 
+void stop_resume(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS], unsigned taken,
+        int64_t due) {
+        struct curfew_step last;
+
+        stop_init(stop, plan, CURFEW_UNTIL_EMPTY, 0);
+        if (taken == 0)
+                return;
+
+        stop->state = STOP_ASKED;
+        stop->taken = taken - 1;
+        last = next_step(stop);
+        if (is_final(&last)) {
+                stop->due = INT64_MIN;
+        } else {
+                stop->taken = taken;
+                stop->due = due;
+        }
+}
+
 enum stop_action stop_handle(
         struct stop *stop, enum stop_event event, int64_t now, struct curfew_step *ret_step) {
         enum stop_action action = table[stop->state][event];
@@ -94,7 +119,7 @@ enum stop_action stop_handle(
         switch (action) {
         case STOP_NOTHING: break;
         case STOP_LINGER:
-                stop->state = STOP_LINGERING;
+                stop->state = stop->until == CURFEW_UNTIL_EMPTY ? STOP_DRAINING : STOP_LINGERING;
                 stop->due = clock_after(now, stop->linger);
                 break;
         case STOP_STEP: take_step(stop, now, ret_step); break;
@@ -108,8 +133,7 @@ enum stop_action stop_handle(
         return action;
 }
 
-enum curfew_end stop_end_of(
-        const struct stop *stop, enum stop_action action, enum curfew_until until) {
+enum curfew_end stop_end_of(const struct stop *stop, enum stop_action action) {
         static const enum curfew_end met[] = {
                 [CURFEW_UNTIL_EMPTY] = CURFEW_END_EMPTY,
                 [CURFEW_UNTIL_EXIT] = CURFEW_END_EXIT,
@@ -119,7 +143,7 @@ enum curfew_end stop_end_of(
         switch (action) {
         case STOP_END_LINGER: return CURFEW_END_LINGER;
         case STOP_END_GIVEN_UP: return CURFEW_END_GIVEN_UP;
-        default: return stop_is_asked(stop) ? CURFEW_END_EMPTY : met[until];
+        default: return stop_is_asked(stop) ? CURFEW_END_EMPTY : met[stop->until];
         }
 }
 

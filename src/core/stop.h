@@ -11,6 +11,7 @@
 enum stop_state {
         STOP_RUNNING,   /* the leader lives, nobody has asked */
         STOP_LINGERING, /* the leader is gone, nobody has asked, the end isn't met */
+        STOP_DRAINING,  /* the same, and what is there when its time is over is asked to stop */
         STOP_ASKED,     /* a step was taken, its grace runs */
         STOP_KILLED,    /* SIGKILL went to the tree */
         STOP_ENDED,
@@ -40,11 +41,18 @@ struct stop {
         unsigned n_steps;
         unsigned taken; /* steps taken, the final SIGKILL included */
         int64_t linger;
+        enum curfew_until until;
         enum stop_state state;
         int64_t due; /* when STOP_TIME is to come, or CLOCK_NEVER */
 };
 
-void stop_init(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS], int64_t linger);
+void stop_init(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS],
+        enum curfew_until until, int64_t linger);
+
+/* The life of a run that somebody else has brought this far: `taken` steps, the next one at `due`.
+ * A SIGKILL to the tree counts as not yet taken, since it can be repeated. */
+void stop_resume(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS], unsigned taken,
+        int64_t due);
 
 /* What the event means now. For STOP_STEP the step is written to *ret_step: it is to be taken at
  * once, and its grace has begun. Later events of a run that has ended mean nothing. */
@@ -52,8 +60,7 @@ enum stop_action stop_handle(
         struct stop *stop, enum stop_event event, int64_t now, struct curfew_step *ret_step);
 
 /* What an action that ends the run makes its end. */
-enum curfew_end stop_end_of(
-        const struct stop *stop, enum stop_action action, enum curfew_until until);
+enum curfew_end stop_end_of(const struct stop *stop, enum stop_action action);
 
 static inline bool stop_is_asked(const struct stop *stop) {
         return stop->taken > 0;

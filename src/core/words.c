@@ -13,7 +13,9 @@ static const char *const stages[] = {
         [CURFEW_STAGE_STDOUT] = "open stdout",
         [CURFEW_STAGE_STDERR] = "open stderr",
         [CURFEW_STAGE_SUPERVISE] = "supervise",
+        [CURFEW_STAGE_TREE] = "tree",
         [CURFEW_STAGE_CLONE] = "clone",
+        [CURFEW_STAGE_CGROUP] = "cgroup",
         [CURFEW_STAGE_SETSID] = "setsid",
         [CURFEW_STAGE_SETPGID] = "setpgid",
         [CURFEW_STAGE_SIGNALS] = "signals",
@@ -32,6 +34,27 @@ static const char *const stages[] = {
 
 _public_ const char *curfew_stage_name(enum curfew_stage stage) {
         return stage < ARRAY_SIZE(stages) ? stages[stage] : NULL;
+}
+
+static const char *const backends[] = {
+        [CURFEW_BACKEND_CGROUP] = "cgroup",
+        [CURFEW_BACKEND_KEEPER] = "keeper",
+        [CURFEW_BACKEND_GROUP] = "group",
+        [CURFEW_BACKEND_PID_NAMESPACE] = "pid namespace",
+};
+
+_public_ const char *curfew_backend_name(enum curfew_backend backend) {
+        return backend < ARRAY_SIZE(backends) ? backends[backend] : NULL;
+}
+
+static const char *const guarantees[] = {
+        [CURFEW_GUARANTEE_GROUP] = "group",
+        [CURFEW_GUARANTEE_TRACKED] = "tracked",
+        [CURFEW_GUARANTEE_SEALED] = "sealed",
+};
+
+_public_ const char *curfew_guarantee_name(enum curfew_guarantee guarantee) {
+        return guarantee < ARRAY_SIZE(guarantees) ? guarantees[guarantee] : NULL;
 }
 
 _public_ const char *curfew_version(void) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "sys/child.h"
+#include "sys/call.h"
 
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /*
@@ -49,14 +49,18 @@ static struct rusage usage_from_kernel(const struct kernel_rusage *kernel) {
         return usage;
 }
 
-static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct kernel_rusage *usage) {
+static int wait_for(int type, int id, int options, siginfo_t *info, struct kernel_rusage *usage) {
         long r;
 
         do {
                 info->si_pid = 0;
-                r = syscall(SYS_waitid, P_PIDFD, pidfd, info, WEXITED | __WALL | options, usage);
-        } while (r < 0 && errno == EINTR);
-        return r < 0 ? -errno : 0;
+                r = sys_call(SYS_waitid, type, id, info, WEXITED | __WALL | options, usage);
+        } while (r == -EINTR);
+        return (int)r;
+}
+
+static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct kernel_rusage *usage) {
+        return wait_for(P_PIDFD, pidfd, options, info, usage);
 }
 
 static bool has_exited(const struct child *child) {
@@ -115,6 +119,22 @@ int child_peek(struct child *child, struct child_exit *ret) {
         return 1;
 }
 
+int child_reap_any(pid_t *ret_pid, struct child_exit *ret) {
+        struct kernel_rusage usage;
+        struct child_exit how = { .usage_known = true };
+        siginfo_t info;
+        int r = wait_for(P_ALL, 0, WNOHANG, &info, &usage);
+
+        if (r < 0 || info.si_pid == 0)
+                return r;
+
+        exit_from_info(&info, &how);
+        how.usage = usage_from_kernel(&usage);
+        *ret_pid = info.si_pid;
+        *ret = how;
+        return 1;
+}
+
 int child_reap(struct child *child) {
         siginfo_t info;
         int r;
@@ -137,7 +157,7 @@ int child_reap(struct child *child) {
 int child_signal(const struct child *child, int signal) {
         if (has_exited(child))
                 return -ESRCH;
-        return syscall(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+        return (int)sys_call(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0);
 }
 
 void child_release(struct child *child) {
@@ -150,7 +170,7 @@ void child_deinit(struct child *child) {
         siginfo_t info;
 
         if (!child->reaped) {
-                syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+                sys_call(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
                 wait_pidfd(child->pidfd, 0, &info, NULL);
         }
         close_fd(child->pidfd);

@@ -40,3 +40,7 @@ int child_peek(struct child *child, struct child_exit *ret);
 
 /* Reap one that has exited; never blocks. -EAGAIN if it still lives. */
 int child_reap(struct child *child);
+
+/* For a process whose children are all its own business: reap the next one. 1, or 0 if none has
+ * exited; -ECHILD: there is no child. */
+int child_reap_any(pid_t *ret_pid, struct child_exit *ret);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sys/clone.h"
+#include "sys/call.h"
 
 #include <sched.h>
-#include <sys/syscall.h>
 
 /*
  * CLONE_VM | CLONE_VFORK is what makes a start cost the same in a host of 4 MiB and of 4 GiB: no
@@ -23,7 +23,7 @@
  * forbids clone3 (as it must, not being able to read its arguments), clone() does the same.
  */
 
-#define FLAGS (CLONE_VM | CLONE_VFORK | CLONE_PIDFD)
+#define CLONE_INTO_CGROUP_ UINT64_C(0x200000000) /* Linux 5.7 */
 
 struct clone3_args {
         uint64_t flags;
@@ -34,6 +34,9 @@ struct clone3_args {
         uint64_t stack; /* its lowest byte */
         uint64_t stack_size;
         uint64_t tls;
+        uint64_t set_tid;
+        uint64_t set_tid_size;
+        uint64_t cgroup; /* Linux 5.7 */
 };
 
 /*
@@ -42,7 +45,7 @@ struct clone3_args {
  * they were. The frame pointer is cleared: there is no frame above.
  */
 #if defined(__x86_64__) && defined(__LP64__)
-static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
+_in_child_ static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
         register int (*r8)(void *) __asm__("r8") = fn;
         register void *r9 __asm__("r9") = arg;
         long r;
@@ -61,7 +64,7 @@ static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
         return r;
 }
 #elif defined(__aarch64__) && defined(__LP64__)
-static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
+_in_child_ static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
         register long x0 __asm__("x0") = (long)args;
         register long x1 __asm__("x1") = sizeof(*args);
         register int (*x2)(void *) __asm__("x2") = fn;
@@ -81,7 +84,7 @@ static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
         return x0;
 }
 #elif defined(__riscv) && __riscv_xlen == 64
-static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
+_in_child_ static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
         register long a0 __asm__("a0") = (long)args;
         register long a1 __asm__("a1") = sizeof(*args);
         register int (*a2)(void *) __asm__("a2") = fn;
@@ -101,43 +104,51 @@ static long clone3(struct clone3_args *args, int (*fn)(void *arg), void *arg) {
         return a0;
 }
 #else
-static long clone3(
+_in_child_ static long clone3(
         struct clone3_args *args _unused_, int (*fn)(void *arg) _unused_, void *arg _unused_) {
         return -ENOSYS;
 }
 #endif
 
-/* Asking again each time costs a tenth of a microsecond where the answer is no, and no memory of it
- * that threads would share. */
-static long clone_either(void *stack, size_t size, int (*fn)(void *arg), void *arg, int *pidfd) {
+/*
+ * Asking again each time costs a tenth of a microsecond where the answer is no, and no memory of it
+ * that threads would share.
+ */
+int clone_child(const struct clone_plan *plan, struct child *ret) {
+        int pidfd = -1, flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
         struct clone3_args args = {
-                .flags = FLAGS,
-                .pidfd = (uintptr_t)pidfd,
-                .stack = (uintptr_t)stack,
-                .stack_size = size,
+                .pidfd = (uintptr_t)&pidfd,
+                .stack = (uintptr_t)plan->stack,
+                .stack_size = plan->size,
+                .cgroup = plan->cgroup >= 0 ? (uint64_t)plan->cgroup : 0,
         };
-        long r = clone3(&args, fn, arg);
+        long r;
 
-        if (r != -ENOSYS && r != -EPERM)
-                return r;
+        if (plan->shares_files)
+                flags |= CLONE_FILES;
+        args.flags = (uint64_t)flags | (plan->cgroup >= 0 ? CLONE_INTO_CGROUP_ : 0);
 
-        r = clone(fn, (char *)stack + size, FLAGS, arg, pidfd);
-        return r < 0 ? -errno : r;
-}
-
-int clone_child(void *stack, size_t size, int (*fn)(void *arg), void *arg, struct child *ret) {
-        int pidfd = -1, raised;
-        long r = clone_either(stack, size, fn, arg, &pidfd);
-
+        r = clone3(&args, plan->fn, plan->arg);
+        if ((r == -ENOSYS || r == -EPERM) && plan->cgroup < 0) {
+                r = clone(plan->fn, (char *)plan->stack + plan->size, flags, plan->arg, &pidfd);
+                r = r < 0 ? -errno : r;
+        }
         if (r < 0)
                 return (int)r;
 
-        raised = pidfd > 2 ? -1 : fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
-        if (raised >= 0) {
-                close_fd(pidfd);
-                pidfd = raised;
-        }
-
-        *ret = (struct child){ .pid = (pid_t)r, .pidfd = pidfd };
+        *ret = (struct child){ .pid = (pid_t)r, .pidfd = raise_fd(pidfd) };
         return 0;
+}
+
+_in_child_ int clone_beside(const struct clone_plan *plan, int *alive, int *ret_pidfd) {
+        struct clone3_args args = {
+                .flags = CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID,
+                .pidfd = (uintptr_t)ret_pidfd,
+                .child_tid = (uintptr_t)alive,
+                .exit_signal = SIGCHLD,
+                .stack = (uintptr_t)plan->stack,
+                .stack_size = plan->size,
+        };
+
+        return (int)clone3(&args, plan->fn, plan->arg);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "sys/descriptors.h"
+#include "sys/call.h"
 #include "sys/clone.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 /*
  * All moves of a table happen, in effect, at the same time: two descriptors may swap numbers. Going
@@ -52,10 +52,11 @@ _in_child_ static bool is_overwritten(const struct curfew_extra_fd *fds, size_t 
 }
 
 _in_child_ static int check_sources(const struct curfew_extra_fd *fds, size_t n) {
-        for (size_t i = 0; i < n; ++i)
-                if (syscall(SYS_fcntl, fds[i].source, F_GETFD) < 0)
-                        return -errno;
-        return 0;
+        long r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; ++i)
+                r = sys_call(SYS_fcntl, fds[i].source, F_GETFD);
+        return r < 0 ? (int)r : 0;
 }
 
 /* Duplicate to where no target is, from `*next` on. A duplicate on a target's number is no harm: it
@@ -63,10 +64,10 @@ _in_child_ static int check_sources(const struct curfew_extra_fd *fds, size_t n)
 _in_child_ static int move_away(
         const struct curfew_extra_fd *fds, size_t n, int *source, long *next) {
         do {
-                long r = syscall(SYS_fcntl, *source, F_DUPFD_CLOEXEC, *next);
+                long r = sys_call(SYS_fcntl, *source, F_DUPFD_CLOEXEC, *next);
 
                 if (r < 0)
-                        return errno == EINVAL ? -EMFILE : -errno;
+                        return r == -EINVAL ? -EMFILE : (int)r;
                 *next = r + 1;
         } while (find_target(fds, n, (int)*next - 1) >= 0);
 
@@ -90,17 +91,17 @@ _in_child_ static int make_way(struct curfew_extra_fd *fds, size_t n) {
 }
 
 _in_child_ static int put_in_place(const struct curfew_extra_fd *fd) {
-        long r = fd->source == fd->target ? syscall(SYS_fcntl, fd->target, F_SETFD, 0)
-                                          : syscall(SYS_dup3, fd->source, fd->target, 0);
+        long r = fd->source == fd->target ? sys_call(SYS_fcntl, fd->target, F_SETFD, 0)
+                                          : sys_call(SYS_dup3, fd->source, fd->target, 0);
 
-        return r < 0 ? -errno : 0;
+        return r < 0 ? (int)r : 0;
 }
 
 _in_child_ static void close_listed(const struct curfew_extra_fd *fds, size_t n, int dir) {
         _Alignas(struct dirent64_head) char buf[2048];
         long size;
 
-        while ((size = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
+        while ((size = sys_call(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
                 for (long at = 0; at < size;) {
                         const struct dirent64_head *entry = (const void *)(buf + at);
                         int fd = 0;
@@ -111,23 +112,23 @@ _in_child_ static void close_listed(const struct curfew_extra_fd *fds, size_t n,
                         for (const char *digit = entry->name; *digit; ++digit)
                                 fd = 10 * fd + (*digit - '0');
                         if (fd != dir && find_target(fds, n, fd) < 0)
-                                syscall(SYS_close, fd);
+                                sys_call(SYS_close, fd);
                 }
         }
-        syscall(SYS_close, dir);
+        sys_call(SYS_close, dir);
 }
 
 _in_child_ static void close_possible(const struct curfew_extra_fd *fds, size_t n) {
         uint64_t limit[2] = { MAX_OPEN, MAX_OPEN };
 
-        syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit);
+        sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit);
         for (int fd = 0; fd < MAX_OPEN && (uint64_t)fd < limit[1]; ++fd)
                 if (find_target(fds, n, fd) < 0)
-                        syscall(SYS_close, fd);
+                        sys_call(SYS_close, fd);
 }
 
 _in_child_ static void close_others_slowly(const struct curfew_extra_fd *fds, size_t n) {
-        long dir = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
+        long dir = sys_call(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
 
         if (dir < 0)
                 close_possible(fds, n);
@@ -141,7 +142,7 @@ _in_child_ static void close_others(const struct curfew_extra_fd *fds, size_t n)
         for (size_t i = 0; i <= n; ++i) {
                 unsigned end = i < n ? (unsigned)fds[i].target : ~0U;
 
-                if (next < end && syscall(SYS_close_range, next, end - (i < n), 0) < 0) {
+                if (next < end && sys_call(SYS_close_range, next, end - (i < n), 0) < 0) {
                         close_others_slowly(fds, n);
                         return;
                 }

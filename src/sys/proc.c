@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "sys/proc.h"
+#include "base/ascii.h"
+#include "base/clock.h"
+#include "sys/call.h"
+#include "sys/dir.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 
 /*
@@ -16,52 +17,148 @@
  * Descent is read from task/TID/children, where the kernel keeps it anyway: the cost is that of the
  * tree, not of the machine. Without that file (CONFIG_PROC_CHILDREN) nothing is found below a
  * process. Only the members of a group need a look at every process there is.
+ *
+ * The keeper does this, too, and has no C library: so these are bare system calls, and what little
+ * there is to format and to parse is done by hand.
  */
 
-static int read_file(const char *path, char *buf, size_t size) {
-        _cleanup_(close_fdp) int fd = -1;
-        ssize_t n;
+#define TICKS_PER_SEC 100 /* USER_HZ, on every architecture there is a call for here */
 
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+/* "/proc/PID/name", or with a thread "/proc/PID/task/TID/name". */
+static void make_path(char path[80], pid_t pid, pid_t tid, const char *name) {
+        char *p = dir_append(path, "/proc/");
+
+        p = dir_append_number(p, (uint64_t)pid);
+        if (tid > 0)
+                p = dir_append_number(dir_append(p, "/task/"), (uint64_t)tid);
+        dir_append(dir_append(p, "/"), name);
+}
+
+static int read_file(pid_t pid, const char *name, char *buf, size_t size) {
+        char path[80];
+        long fd, n;
+
+        make_path(path, pid, 0, name);
+        fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return -errno;
+                return (int)fd;
 
-        n = read(fd, buf, size - 1);
+        n = sys_call(SYS_read, fd, buf, size - 1);
+        sys_call(SYS_close, fd);
         if (n < 0)
-                return -errno;
+                return (int)n;
 
         buf[n] = 0;
         return (int)n;
 }
 
+static int64_t parse_number(const char *text) {
+        bool negative = *text == '-';
+        int64_t value = 0;
+
+        for (text += negative; ascii_digit(*text, 10) >= 0; ++text)
+                value = (int64_t)((uint64_t)value * 10 + (uint64_t)ascii_digit(*text, 10));
+        return negative ? -value : value;
+}
+
 /* "pid (comm) state ppid pgrp … starttime …" (proc_pid_stat(5)): comm may hold anything, blanks and
- * parentheses included, so the fields are counted from the last ')'. The threads are field 20, the
- * start 22. */
-int proc_stat(pid_t pid, struct proc_stat *ret) {
-        struct proc_stat stat = { .pid = pid };
-        char path[32], buf[1024], *p;
-        int r;
+ * parentheses included, so the fields are counted from the last ')'. */
+static int parse_stat(const char *text, struct proc_stat *stat) {
+        const char *name = strchr(text, '('), *p = strrchr(text, ')');
+        size_t n;
 
-        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-        r = read_file(path, buf, sizeof(buf));
-        if (r < 0)
-                return r == -ENOENT ? -ESRCH : r;
-
-        p = strrchr(buf, ')');
-        if (!p || sscanf(p + 1, " %c %d %d", &stat.state, &stat.parent, &stat.group) != 3)
+        if (!name || !p || p[1] != ' ')
                 return -ESRCH;
 
-        for (int field = 2; field < 22; ++field) {
+        n = (size_t)(p - name - 1);
+        n = n < sizeof(stat->name) ? n : sizeof(stat->name) - 1;
+        memcpy(stat->name, name + 1, n);
+        stat->state = p[2];
+
+        for (int field = 3; field <= 22; ++field) {
                 p = strchr(p + 1, ' ');
                 if (!p)
                         return -ESRCH;
-                if (field == 19)
-                        stat.n_threads = (int)strtol(p + 1, NULL, 10);
+                switch (field) {
+                case 4: stat->parent = (pid_t)parse_number(p + 1); break;
+                case 5: stat->group = (pid_t)parse_number(p + 1); break;
+                case 20: stat->n_threads = (int)parse_number(p + 1); break;
+                case 22: stat->start = (uint64_t)parse_number(p + 1); break;
+                }
         }
-        stat.start = strtoull(p + 1, NULL, 10);
+        return 0;
+}
+
+int proc_stat(pid_t pid, struct proc_stat *ret) {
+        struct proc_stat stat = { .pid = pid };
+        char buf[1024];
+        int r = read_file(pid, "stat", buf, sizeof(buf));
+
+        if (r == 0 || r == -ENOENT)
+                r = -ESRCH;
+        if (r > 0)
+                r = parse_stat(buf, &stat);
+        if (r < 0)
+                return r;
 
         *ret = stat;
         return 0;
+}
+
+uint64_t proc_now(void) {
+        struct timespec now = { 0 };
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t)now.tv_sec * TICKS_PER_SEC +
+               (uint64_t)now.tv_nsec / (CLOCK_SEC / TICKS_PER_SEC);
+}
+
+bool proc_is_keeper(const struct proc_stat *stat) {
+        return strcmp(stat->name, PROC_KEEPER) == 0;
+}
+
+int proc_open(const struct proc_stat *stat) {
+        struct proc_stat now;
+        long fd = sys_call(SYS_pidfd_open, stat->pid, 0);
+        int r;
+
+        if (fd < 0)
+                return (int)fd;
+
+        r = proc_stat(stat->pid, &now);
+        if (r == 0 && now.start != stat->start)
+                r = -ESRCH;
+        if (r < 0) {
+                sys_call(SYS_close, fd);
+                return r;
+        }
+        return (int)fd;
+}
+
+int proc_signal(const struct proc_stat *stat, int signal, bool cont) {
+        int fd = proc_open(stat);
+        long r;
+
+        if (fd < 0)
+                return fd;
+
+        r = sys_call(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+        if (r == 0 && cont)
+                sys_call(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
+        sys_call(SYS_close, fd);
+        return (int)r;
+}
+
+bool proc_is_in_cgroup(pid_t pid, const char *name) {
+        size_t n = strlen(name);
+        char buf[4096 + 256];
+
+        if (read_file(pid, "cgroup", buf, sizeof(buf)) <= 0)
+                return false;
+        for (const char *p = strchr(buf, '/'); p; p = strchr(p + 1, '/'))
+                if (strncmp(p + 1, name, n) == 0 && (p[1 + n] == '/' || p[1 + n] == '\n'))
+                        return true;
+        return false;
 }
 
 void proc_list_deinit(struct proc_list *list) {
@@ -69,15 +166,15 @@ void proc_list_deinit(struct proc_list *list) {
         *list = (struct proc_list)PROC_LIST_NULL;
 }
 
-static bool has(const struct proc_list *list, pid_t pid, uint64_t start) {
+bool proc_list_has(const struct proc_list *list, const struct proc_stat *stat) {
         for (size_t i = 0; i < list->n; ++i)
-                if (list->items[i].pid == pid && list->items[i].start == start)
+                if (proc_is_same(&list->items[i], stat))
                         return true;
         return false;
 }
 
 int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
-        if (has(list, stat->pid, stat->start))
+        if (proc_list_has(list, stat))
                 return 0;
 
         if (list->n == list->capacity) {
@@ -94,92 +191,85 @@ int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
         return 0;
 }
 
-static void closedirp(DIR **dir) {
-        if (*dir)
-                closedir(*dir);
-}
-
-/* The number that a directory entry is, or 0. */
-static pid_t entry_pid(const struct dirent *entry) {
-        return isdigit((unsigned char)entry->d_name[0]) ? (pid_t)atoi(entry->d_name) : 0;
-}
-
-int proc_list_add_group(struct proc_list *list, pid_t group) {
-        _cleanup_(closedirp) DIR *dir = NULL;
-        struct dirent *entry;
+static int add_alive(struct proc_list *list, pid_t pid, pid_t parent) {
         struct proc_stat stat;
-        int r;
 
-        dir = opendir("/proc");
-        if (!dir)
-                return -errno;
-
-        while ((entry = readdir(dir))) {
-                if (entry_pid(entry) == 0 || proc_stat(entry_pid(entry), &stat) < 0)
-                        continue;
-                if (stat.group != group || proc_is_dead(&stat))
-                        continue;
-                r = proc_list_add(list, &stat);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        if (pid == 0 || proc_stat(pid, &stat) < 0 || proc_is_dead(&stat))
+                return 0;
+        if (parent > 0 && stat.parent != parent)
+                return 0;
+        return proc_list_add(list, &stat);
 }
 
-/* The children of one thread. The file holds all of them, and the kernel hands out a consistent
- * page at a time; a child that is missed because another exits meanwhile is found by the next
- * sweep. */
-static int add_children(struct proc_list *list, pid_t pid, pid_t tid) {
-        _cleanup_(freep) char *line = NULL;
-        size_t size = 0;
-        char path[64], *p;
-        struct proc_stat stat;
-        FILE *file;
-        ssize_t n;
+/* Whatever stands between two numbers separates them, and a number may go on in the next piece. */
+int proc_list_add_file(struct proc_list *list, int dir, const char *path, pid_t parent) {
+        long fd = sys_call(SYS_openat, dir, path, O_RDONLY | O_CLOEXEC), n = 0;
+        char buf[1024];
+        pid_t pid = 0;
         int r = 0;
 
-        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)tid);
-        file = fopen(path, "re");
-        if (!file)
-                return errno == EMFILE || errno == ENFILE ? -errno : 0;
-        n = getline(&line, &size, file);
-        fclose(file);
+        if (fd < 0)
+                return (int)fd;
 
-        p = n > 0 ? line : NULL;
-        while (p && r >= 0) {
-                pid_t child = (pid_t)strtol(p, &p, 10);
+        while (r >= 0 && (n = sys_call(SYS_read, fd, buf, sizeof(buf))) > 0)
+                for (long i = 0; i < n && r >= 0; ++i) {
+                        int digit = ascii_digit(buf[i], 10);
 
-                if (child == 0)
-                        break;
-                if (proc_stat(child, &stat) == 0 && stat.parent == pid && !proc_is_dead(&stat))
-                        r = proc_list_add(list, &stat);
-        }
+                        if (digit < 0)
+                                r = add_alive(list, pid, parent);
+                        pid = digit < 0 ? 0 : 10 * pid + digit;
+                }
+        if (r >= 0)
+                r = n < 0 ? (int)n : add_alive(list, pid, parent);
+        sys_call(SYS_close, fd);
         return r;
 }
 
-/* Any thread can have forked. */
-static int add_children_of_threads(struct proc_list *list, pid_t pid) {
-        _cleanup_(closedirp) DIR *dir = NULL;
-        struct dirent *entry;
-        char path[32];
-        int r = 0;
+/* A process or thread that is gone has no children any more; they have another parent by now. */
+static int forgive_gone(int r) {
+        return r == -ENOENT || r == -ESRCH ? 0 : r;
+}
 
-        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-        dir = opendir(path);
-        while (dir && r >= 0 && (entry = readdir(dir)))
-                if (entry_pid(entry) != 0)
-                        r = add_children(list, pid, entry_pid(entry));
+int proc_list_add_children(struct proc_list *list, pid_t pid) {
+        char path[80];
+        struct dir dir;
+        pid_t tid;
+        int r;
+
+        make_path(path, pid, 0, "task");
+        r = dir_open(&dir, AT_FDCWD, path);
+        if (r < 0)
+                return forgive_gone(r);
+
+        while (r >= 0 && (tid = dir_next_number(&dir)) > 0) {
+                make_path(path, pid, tid, "children");
+                r = forgive_gone(proc_list_add_file(list, AT_FDCWD, path, pid));
+        }
+        dir_close(&dir);
         return r;
 }
 
 /* The list grows behind the index that walks it, so this is the whole tree, level by level. */
 int proc_list_add_descendants(struct proc_list *list) {
-        int r;
+        int r = 0;
 
-        for (size_t i = 0; i < list->n; ++i) {
-                r = add_children_of_threads(list, list->items[i].pid);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        for (size_t i = 0; i < list->n && r >= 0; ++i)
+                r = proc_list_add_children(list, list->items[i].pid);
+        return r;
+}
+
+int proc_list_add_group(struct proc_list *list, pid_t group) {
+        struct proc_stat stat;
+        struct dir dir;
+        pid_t pid;
+        int r = dir_open(&dir, AT_FDCWD, "/proc");
+
+        if (r < 0)
+                return r;
+
+        while (r >= 0 && (pid = dir_next_number(&dir)) > 0)
+                if (proc_stat(pid, &stat) == 0 && stat.group == group && !proc_is_dead(&stat))
+                        r = proc_list_add(list, &stat);
+        dir_close(&dir);
+        return r;
 }

@@ -11,19 +11,43 @@ struct proc_stat {
         pid_t pid;
         pid_t parent;
         pid_t group;
-        char state;
         int n_threads;
+        char state;
+        char name[16];
         uint64_t start; /* in clock ticks since boot; with the pid, an identity */
 };
 
 /* -ESRCH if there is no such process. */
 int proc_stat(pid_t pid, struct proc_stat *ret);
 
+/* The present in the unit of proc_stat.start. */
+uint64_t proc_now(void);
+
 /* A zombie is not left running, and nothing can be done to it; unless only its first thread is one.
  */
 static inline bool proc_is_dead(const struct proc_stat *stat) {
         return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads <= 1;
 }
+
+/* Whether two looks have seen the same process. */
+static inline bool proc_is_same(const struct proc_stat *a, const struct proc_stat *b) {
+        return a->pid == b->pid && a->start == b->start;
+}
+
+/* Our own keepers go by this name. */
+#define PROC_KEEPER "curfew-keeper"
+
+bool proc_is_keeper(const struct proc_stat *stat);
+
+/* A pidfd of just this process: the number alone could have been given to another meanwhile. */
+int proc_open(const struct proc_stat *stat);
+
+/* Send it a signal, and SIGCONT after it if `cont`. -ESRCH: it has ended. */
+int proc_signal(const struct proc_stat *stat, int signal, bool cont);
+
+/* Whether the last line of /proc/PID/cgroup, the one of cgroup v2, has a directory of this name in
+ * its path. */
+bool proc_is_in_cgroup(pid_t pid, const char *name);
 
 /* A growing list of processes, each once. */
 struct proc_list {
@@ -37,9 +61,17 @@ struct proc_list {
 
 void proc_list_deinit(struct proc_list *list);
 int proc_list_add(struct proc_list *list, const struct proc_stat *stat);
+bool proc_list_has(const struct proc_list *list, const struct proc_stat *stat);
 
-/* Add the living members of a process group: reads all of /proc. */
-int proc_list_add_group(struct proc_list *list, pid_t group);
+/* Add what is in this file, one number after the other, as processes that live. If `parent` is not
+ * 0, only the ones that are still its children. */
+int proc_list_add_file(struct proc_list *list, int dir, const char *path, pid_t parent);
+
+/* Add the living children of a process, whichever of its threads has forked them. */
+int proc_list_add_children(struct proc_list *list, pid_t pid);
 
 /* Add the living descendants of all that is in the list. */
 int proc_list_add_descendants(struct proc_list *list);
+
+/* Add the living members of a process group: reads all of /proc. */
+int proc_list_add_group(struct proc_list *list, pid_t group);

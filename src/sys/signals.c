@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sys/signals.h"
+#include "sys/call.h"
 
 #include <signal.h>
-#include <sys/syscall.h>
 
 /*
  * A child starts with every disposition at its default and no signal blocked, whatever its parent
@@ -21,26 +21,28 @@ static const struct signals_mask all = { { UINT64_MAX, UINT64_MAX } };
 static const struct signals_mask none;
 
 void signals_block(struct signals_mask *ret_old) {
-        syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, ret_old, MASK_SIZE);
+        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, ret_old, MASK_SIZE);
 }
 
 void signals_restore(const struct signals_mask *mask) {
-        syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, MASK_SIZE);
+        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, MASK_SIZE);
 }
 
 /* All zero is the kernel's struct sigaction for SIG_DFL, on every architecture. */
 _in_child_ int signals_default(void) {
         static const unsigned long action[8];
+        long r;
 
         for (int signal = 1; signal < _NSIG; ++signal) {
                 if (signal == SIGKILL || signal == SIGSTOP)
                         continue;
-                if (syscall(SYS_rt_sigaction, signal, action, NULL, MASK_SIZE) < 0)
-                        return -errno;
+                r = sys_call(SYS_rt_sigaction, signal, action, NULL, MASK_SIZE);
+                if (r < 0)
+                        return (int)r;
         }
         return 0;
 }
 
 _in_child_ void signals_unblock(void) {
-        syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, MASK_SIZE);
+        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, MASK_SIZE);
 }

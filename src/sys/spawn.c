@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sys/spawn.h"
+#include "sys/call.h"
 #include "sys/clone.h"
 #include "sys/descriptors.h"
 #include "sys/signals.h"
@@ -9,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 /*
  * The child goes through a table of steps and then executes. Their order is not free:
@@ -51,49 +51,48 @@
 #define NR_GETEUID   SYS_geteuid
 #endif
 
-/* What parent and child share. */
-struct image {
-        const struct spawn_plan *plan;
-        const struct curfew_cmd *cmd;
-        pid_t parent;
-        enum curfew_stage stage;
-        int error;
-};
+/* Where it could not be cloned into its control group it goes there by itself. */
+_in_child_ static int enter_cgroup(const struct spawn_image *image) {
+        long r;
 
-_in_child_ static int result(long r) {
-        return r < 0 ? -errno : 0;
+        if (image->plan->cgroup_procs < 0)
+                return 0;
+        r = sys_call(SYS_write, image->plan->cgroup_procs, "0", 1);
+        return r < 0 ? (int)r : 0;
 }
 
-_in_child_ static int make_session(const struct image *image) {
-        return image->cmd->setsid ? result(syscall(SYS_setsid)) : 0;
+_in_child_ static int make_session(const struct spawn_image *image) {
+        long r = image->cmd->setsid ? sys_call(SYS_setsid) : 0;
+
+        return r < 0 ? (int)r : 0;
 }
 
-_in_child_ static int join_group(const struct image *image) {
+_in_child_ static int join_group(const struct spawn_image *image) {
         const struct curfew_cmd *cmd = image->cmd;
 
         if (cmd->setsid || cmd->pgid == CURFEW_SAME_GROUP)
                 return 0;
-        return result(syscall(SYS_setpgid, 0, cmd->pgid));
+        return (int)sys_call(SYS_setpgid, 0, cmd->pgid);
 }
 
-_in_child_ static int reset_signals(const struct image *image _unused_) {
+_in_child_ static int reset_signals(const struct spawn_image *image _unused_) {
         return signals_default();
 }
 
-_in_child_ static int arrange_descriptors(const struct image *image) {
+_in_child_ static int arrange_descriptors(const struct spawn_image *image) {
         return descriptors_arrange(image->plan->fds, image->plan->n_fds);
 }
 
 /* A session leader's group is in the foreground of the terminal that it makes its own. */
-_in_child_ static int take_terminal(const struct image *image) {
+_in_child_ static int take_terminal(const struct spawn_image *image) {
         int group;
 
         switch (image->cmd->terminal) {
         case CURFEW_TERMINAL_CONTROL:
-                return result(syscall(SYS_ioctl, image->cmd->tty, TIOCSCTTY, 0));
+                return (int)sys_call(SYS_ioctl, image->cmd->tty, TIOCSCTTY, 0);
         case CURFEW_TERMINAL_FOREGROUND:
-                group = (int)syscall(SYS_getpgid, 0);
-                return result(syscall(SYS_ioctl, image->cmd->tty, TIOCSPGRP, &group));
+                group = (int)sys_call(SYS_getpgid, 0);
+                return (int)sys_call(SYS_ioctl, image->cmd->tty, TIOCSPGRP, &group);
         case CURFEW_TERMINAL_KEEP: break;
         }
         return 0;
@@ -103,7 +102,7 @@ _in_child_ static uint64_t wide_limit(rlim_t limit) {
         return limit == RLIM_INFINITY ? UINT64_MAX : limit;
 }
 
-_in_child_ static int set_rlimits(const struct image *image) {
+_in_child_ static int set_rlimits(const struct spawn_image *image) {
         const struct curfew_cmd *cmd = image->cmd;
         int r = 0;
 
@@ -114,95 +113,96 @@ _in_child_ static int set_rlimits(const struct image *image) {
                         wide_limit(rlimit->limit.rlim_max),
                 };
 
-                r = result(syscall(SYS_prlimit64, 0, rlimit->resource, limit, NULL));
+                r = (int)sys_call(SYS_prlimit64, 0, rlimit->resource, limit, NULL);
         }
         return r;
 }
 
 /* The system call gives 20 - nice, so that no nice value looks like an error (getpriority(2)). */
-_in_child_ static int add_nice(const struct image *image) {
+_in_child_ static int add_nice(const struct spawn_image *image) {
         int64_t nice = image->cmd->nice;
         long r;
 
         if (nice == 0)
                 return 0;
 
-        r = syscall(SYS_getpriority, PRIO_PROCESS, 0);
+        r = sys_call(SYS_getpriority, PRIO_PROCESS, 0);
         if (r < 0)
-                return -errno;
+                return (int)r;
 
         nice += 20 - r;
         nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
-        return result(syscall(SYS_setpriority, PRIO_PROCESS, 0, (int)nice));
+        return (int)sys_call(SYS_setpriority, PRIO_PROCESS, 0, (int)nice);
 }
 
-_in_child_ static int set_groups(const struct image *image) {
+_in_child_ static int set_groups(const struct spawn_image *image) {
         const struct curfew_cmd *cmd = image->cmd;
-        bool other = cmd->uid && (*cmd->uid != (uid_t)syscall(NR_GETUID) ||
-                                         *cmd->uid != (uid_t)syscall(NR_GETEUID));
+        bool other = cmd->uid && (*cmd->uid != (uid_t)sys_call(NR_GETUID) ||
+                                         *cmd->uid != (uid_t)sys_call(NR_GETEUID));
 
         if (!cmd->groups && !other)
                 return 0;
-        return result(syscall(NR_SETGROUPS, cmd->groups ? cmd->n_groups : 0, cmd->groups));
+        return (int)sys_call(NR_SETGROUPS, cmd->groups ? cmd->n_groups : 0, cmd->groups);
 }
 
 /* -1 would mean "unchanged" to these two calls, and the program would keep what it should lose. */
-_in_child_ static int set_gid(const struct image *image) {
+_in_child_ static int set_gid(const struct spawn_image *image) {
         const gid_t *gid = image->cmd->gid;
 
         if (!gid)
                 return 0;
-        return *gid == (gid_t)-1 ? -EINVAL : result(syscall(NR_SETRESGID, *gid, *gid, *gid));
+        return *gid == (gid_t)-1 ? -EINVAL : (int)sys_call(NR_SETRESGID, *gid, *gid, *gid);
 }
 
-_in_child_ static int set_uid(const struct image *image) {
+_in_child_ static int set_uid(const struct spawn_image *image) {
         const uid_t *uid = image->cmd->uid;
 
         if (!uid)
                 return 0;
-        return *uid == (uid_t)-1 ? -EINVAL : result(syscall(NR_SETRESUID, *uid, *uid, *uid));
+        return *uid == (uid_t)-1 ? -EINVAL : (int)sys_call(NR_SETRESUID, *uid, *uid, *uid);
 }
 
-_in_child_ static int enter_directory(const struct image *image) {
-        return image->cmd->dir ? result(syscall(SYS_chdir, image->cmd->dir)) : 0;
+_in_child_ static int enter_directory(const struct spawn_image *image) {
+        return image->cmd->dir ? (int)sys_call(SYS_chdir, image->cmd->dir) : 0;
 }
 
-_in_child_ static int set_umask(const struct image *image) {
+_in_child_ static int set_umask(const struct spawn_image *image) {
         if (image->cmd->umask)
-                syscall(SYS_umask, *image->cmd->umask);
+                sys_call(SYS_umask, *image->cmd->umask);
         return 0;
 }
 
-_in_child_ static int renounce_privileges(const struct image *image) {
+_in_child_ static int renounce_privileges(const struct spawn_image *image) {
         if (!image->cmd->no_new_privs)
                 return 0;
-        return result(syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+        return (int)sys_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 /* A parent that has died before is not reported any more: then there is another one by now. */
-_in_child_ static int follow_parent(const struct image *image) {
+_in_child_ static int follow_parent(const struct spawn_image *image) {
         int r;
 
         if (image->cmd->parent_death_signal == 0)
                 return 0;
 
-        r = result(syscall(SYS_prctl, PR_SET_PDEATHSIG, image->cmd->parent_death_signal, 0, 0, 0));
+        r = (int)sys_call(SYS_prctl, PR_SET_PDEATHSIG, image->cmd->parent_death_signal, 0, 0, 0);
         if (r < 0)
                 return r;
-        return syscall(SYS_getppid) == image->parent ? 0 : -ESRCH;
+        return sys_call(SYS_getppid) == image->parent ? 0 : -ESRCH;
 }
 
-_in_child_ static int execute(const struct image *image) {
+_in_child_ static int execute(const struct spawn_image *image) {
         const struct spawn_plan *plan = image->plan;
 
         signals_unblock();
-        return result(syscall(SYS_execve, plan->path, plan->cmd->argv, plan->env));
+        return (int)sys_call(SYS_execve, plan->path, plan->cmd->argv, plan->env);
 }
 
 static const struct {
         enum curfew_stage stage;
-        int (*step)(const struct image *image);
+        int (*step)(const struct spawn_image *image);
 } steps[] = {
+        { CURFEW_STAGE_CGROUP, enter_cgroup },
         { CURFEW_STAGE_SETSID, make_session },
         { CURFEW_STAGE_SETPGID, join_group },
         { CURFEW_STAGE_SIGNALS, reset_signals },
@@ -220,15 +220,15 @@ static const struct {
         { CURFEW_STAGE_EXEC, execute },
 };
 
-_in_child_ static int become(void *arg) {
-        struct image *image = arg;
+_in_child_ int spawn_become(void *arg) {
+        struct spawn_image *image = arg;
 
         for (size_t i = 0; i < ARRAY_SIZE(steps) && image->error == 0; ++i) {
                 image->stage = steps[i].stage;
                 image->error = steps[i].step(image);
         }
 
-        syscall(SYS_exit_group, 127);
+        sys_call(SYS_exit_group, 127);
         return 127;
 }
 
@@ -259,58 +259,68 @@ static void end_identity(void) {
         pthread_mutex_unlock(&memory.lock);
 }
 
-static int clone_guarded(const struct spawn_stack *stack, struct image *image, struct child *ret) {
-        bool identity = image->cmd->uid || image->cmd->gid;
-        struct signals_mask mask;
-        int r;
-
-        signals_block(&mask);
-        if (identity)
+/* A cancellation of the thread halfway would leave a child and a pidfd behind. */
+void spawn_begin(const struct curfew_cmd *cmd, struct spawn_guard *guard) {
+        guard->saved_errno = errno;
+        guard->identity = cmd->uid || cmd->gid;
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
+        signals_block(&guard->mask);
+        if (guard->identity)
                 begin_identity();
-        r = clone_child(stack->base, stack->size, become, image, ret);
-        if (identity)
+}
+
+void spawn_end(const struct spawn_guard *guard) {
+        if (guard->identity)
                 end_identity();
-        signals_restore(&mask);
+        signals_restore(&guard->mask);
+        pthread_setcancelstate(guard->cancel, NULL);
+        errno = guard->saved_errno;
+}
+
+int spawn_result(const struct spawn_image *image, enum curfew_stage *ret_stage) {
+        int r = image->error;
+
+        if (r == 0 && image->stage != CURFEW_STAGE_EXEC)
+                r = -ECHILD; /* killed on the way */
+        if (r < 0)
+                *ret_stage = image->stage;
         return r;
 }
 
 static int spawn_child(const struct spawn_stack *stack, const struct spawn_plan *plan,
         enum curfew_stage *ret_stage, struct child *ret) {
         _cleanup_(child_deinit) struct child child = CHILD_NULL;
-        struct image image = {
-                .plan = plan,
-                .cmd = plan->cmd,
-                .parent = getpid(),
-                .stage = CURFEW_STAGE_CLONE,
+        struct spawn_image image = SPAWN_IMAGE(plan, getpid());
+        struct clone_plan how = {
+                .fn = spawn_become,
+                .arg = &image,
+                .stack = stack->base,
+                .size = stack->size,
+                .cgroup = plan->cgroup,
         };
         int r;
 
-        r = clone_guarded(stack, &image, &child);
-        if (r == 0)
-                r = image.error;
-        if (r == 0 && image.stage != CURFEW_STAGE_EXEC)
-                r = -ECHILD; /* killed on the way */
-        if (r < 0) {
-                *ret_stage = image.stage;
+        r = clone_child(&how, &child);
+        if (r < 0)
+                *ret_stage = CURFEW_STAGE_CLONE;
+        else
+                r = spawn_result(&image, ret_stage);
+        if (r < 0)
                 return r;
-        }
 
         *ret = child;
         child = (struct child)CHILD_NULL;
         return 0;
 }
 
-/* A cancellation of the thread halfway would leave a child and a pidfd behind. */
 int spawn(const struct spawn_stack *stack, const struct spawn_plan *plan,
         enum curfew_stage *ret_stage, struct child *ret) {
-        int cancel, saved = errno;
+        struct spawn_guard guard;
         int r;
 
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+        spawn_begin(plan->cmd, &guard);
         r = spawn_child(stack, plan, ret_stage, ret);
-        pthread_setcancelstate(cancel, NULL);
-
-        errno = saved;
+        spawn_end(&guard);
         return r;
 }
 

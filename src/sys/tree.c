@@ -1,392 +1,153 @@
 // SPDX-License-Identifier: MIT
 #include "sys/tree.h"
-#include "sys/proc.h"
-
-#include <sys/epoll.h>
-#include <sys/syscall.h>
 
 /*
- * Two relations hold a command's processes together here. The process group is the strong one: the
- * kernel signals it atomically, so that no fork slips through, and through the leader's pidfd it
- * can't be confused with a later group of the same number (PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9).
- * Descent is the weak one: it finds children that left the group, but only by reading /proc, and
- * only as long as the chain of parents up to the leader is unbroken. A process that has left both
- * is not found.
+ * A tree is held by the best backend that works here and now; which one that is decides the first
+ * start, by trying. What doesn't work fails before anything is executed, and the next one is tried.
  *
- * Each process gets a step's signal once: members of the group by the one group signal, the others
- * through a pidfd each. They are looked up before anything is sent, since a leader that dies of the
- * signal takes its children's descent with it. What they fork afterwards is not signalled in the
- * same step: it may be the clean-up that the signal asked for. Only SIGKILL sweeps until nothing
- * new is found.
- *
- * A group number is safe while any member lives, and as long as its leader is not reaped. Before
- * 6.9 the leader therefore stays a zombie until the run has ended, and the members are signalled
- * like the others, one by one. From 6.9 on the pidfd keeps the group's identity, the leader is
- * reaped at once, and "is the group empty?" is one system call.
- *
- * What is left after the leader's exit is watched through pidfds, a bounded number of them: when
- * all of these are gone it is time to look again. So nothing polls, and a large tree doesn't use up
- * the host's descriptors.
+ * The three differ in what they know (docs/guarantees.md), not in what is asked of them, so the
+ * rest is a table.
  */
 
-#ifndef PIDFD_SIGNAL_PROCESS_GROUP
-#define PIDFD_SIGNAL_PROCESS_GROUP (1UL << 2)
-#endif
+static const struct tree_backend *const backends[] = { &tree_cgroup, &tree_keeper, &tree_group };
 
-#define MAX_WATCHED 64
-#define MAX_SWEEPS  16
-
-struct member {
-        struct tree *tree;
-        struct list link;
-        struct loop_io io;
-        struct proc_stat stat;
-        int pidfd;
-};
-
-static int open_pidfd(pid_t pid) {
-        int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-        return fd < 0 ? -errno : fd;
-}
-
-static int send_pidfd(int pidfd, int signal, unsigned long flags) {
-        return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, flags) < 0 ? -errno : 0;
-}
-
-/* A pidfd of just this process: the number alone could have been given to another meanwhile. */
-static int open_process(const struct proc_stat *stat) {
-        _cleanup_(close_fdp) int fd = -1;
-        struct proc_stat now;
-        int r;
-
-        fd = open_pidfd(stat->pid);
-        if (fd < 0)
-                return fd;
-        r = proc_stat(stat->pid, &now);
-        if (r < 0)
-                return r;
-        return now.start == stat->start ? steal_fd(&fd) : -ESRCH;
-}
-
-static struct member *member_free(struct member *member) {
-        loop_remove(member->tree->loop, &member->io);
-        close_fd(member->pidfd);
-        list_unlink(&member->link);
-        --member->tree->n_members;
-        free(member);
-        return NULL;
-}
-
-static void on_member_exit(struct loop_io *io, uint32_t events _unused_) {
-        struct member *member = container_of(io, struct member, io);
-        struct tree *tree = member->tree;
-
-        member_free(member);
-        if (list_is_empty(&tree->members))
-                tree->emptied(tree);
-}
-
-static int watch(struct tree *tree, const struct proc_stat *stat) {
-        _cleanup_(close_fdp) int fd = -1;
-        _cleanup_(freep) struct member *member = NULL;
-        int r;
-
-        fd = open_process(stat);
-        if (fd < 0)
-                return fd;
-
-        member = calloc(1, sizeof(*member));
-        if (!member)
-                return -ENOMEM;
-
-        member->tree = tree;
-        member->stat = *stat;
-        member->io = (struct loop_io){ .fn = on_member_exit, .fd = -1 };
-        r = loop_add(tree->loop, &member->io, fd, EPOLLIN);
-        if (r < 0)
-                return r;
-
-        member->pidfd = steal_fd(&fd);
-        list_append(&tree->members, &member->link);
-        ++tree->n_members;
-        steal_ptr(member);
-        return 0;
-}
-
-void tree_init(struct tree *tree, struct loop *loop, struct child *leader, bool own_group,
-        void (*emptied)(struct tree *tree)) {
+void tree_init(struct tree *tree, struct forest *forest, struct child *leader, bool own_group,
+        void (*changed)(struct tree *tree)) {
         *tree = (struct tree){
-                .loop = loop,
+                .forest = forest,
+                .loop = forest->loop,
                 .leader = leader,
                 .own_group = own_group,
-                .emptied = emptied,
+                .leader_is_ours = true,
+                .ward = TREE_NO_WARD,
+                .changed = changed,
+                .leader_io = LOOP_IO_NULL,
+                .events = -1,
+                .events_io = LOOP_IO_NULL,
         };
         list_init(&tree->members);
 }
 
 void tree_deinit(struct tree *tree) {
-        list_for_each_safe (i, &tree->members)
-                member_free(list_entry(i, struct member, link));
+        if (tree->backend)
+                tree->backend->deinit(tree);
+        tree->backend = NULL;
 }
 
-/* The leader's process group; -ESRCH if it has no member left, -EINVAL before 6.9. */
-static int signal_group(const struct tree *tree, int signal) {
-        return send_pidfd(tree->leader->pidfd, signal, PIDFD_SIGNAL_PROCESS_GROUP);
+static bool is_wanted(const struct tree_backend *backend, const struct curfew_cmd *cmd) {
+        return backend->guarantee >= cmd->guarantee &&
+               (cmd->backend == CURFEW_BACKEND_ANY || cmd->backend == backend->name);
 }
 
-/* Whether the leader's number still stands for its group. Before 6.9 only the leader itself, alive
- * or a zombie, vouches for that. */
-static bool group_is_there(const struct tree *tree) {
-        int r = tree->own_group ? signal_group(tree, 0) : -ESRCH;
+/* If none does, it is the best one's reason that is told. */
+int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+        struct child *ret_leader) {
+        int error = -EOPNOTSUPP;
 
-        return r == -EINVAL ? !tree->leader->reaped : r != -ESRCH;
-}
+        forest_reserve_room(tree->forest);
 
-/* Where the search starts: the leader, and what was found before and is still there. */
-static int add_if_alive(struct proc_list *list, pid_t pid, uint64_t start) {
-        struct proc_stat stat;
-        int r = proc_stat(pid, &stat);
+        for (size_t i = 0; i < ARRAY_SIZE(backends); ++i) {
+                enum curfew_stage stage = CURFEW_STAGE_TREE;
+                int r;
 
-        if (r < 0)
-                return r == -ESRCH ? 0 : r;
-        if (proc_is_dead(&stat) || (start > 0 && stat.start != start))
-                return 0;
-        return proc_list_add(list, &stat);
-}
-
-static int add_known(struct tree *tree, struct proc_list *list) {
-        int r = tree->leader->reaped ? 0 : add_if_alive(list, tree->leader->pid, 0);
-
-        list_for_each (i, &tree->members) {
-                const struct proc_stat *stat = &list_entry(i, struct member, link)->stat;
-
-                if (r == 0)
-                        r = add_if_alive(list, stat->pid, stat->start);
-        }
-        return r;
-}
-
-/* Look for everything. Reading all of /proc for the members of the group is needed only once their
- * parent is gone; a number that stood for our group before and after stood for it all the time. */
-static int find(struct tree *tree, struct proc_list *ret) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        bool orphans;
-        size_t known;
-        int r;
-
-        r = add_known(tree, &list);
-        if (r < 0)
-                return r;
-
-        known = list.n;
-        orphans = (known == 0 || list.items[0].pid != tree->leader->pid) && group_is_there(tree);
-        if (orphans) {
-                r = proc_list_add_group(&list, tree->leader->pid);
-                if (r < 0)
+                if (!is_wanted(backends[i], plan->cmd))
+                        continue;
+                r = backends[i]->start(tree, plan, &stage, ret_leader);
+                if (r >= 0)
+                        tree->backend = backends[i];
+                if (r >= 0 || stage != CURFEW_STAGE_TREE) {
+                        *ret_stage = stage;
                         return r;
-                if (!group_is_there(tree))
-                        list.n = known;
+                }
+                if (error == -EOPNOTSUPP)
+                        error = r;
         }
-
-        r = proc_list_add_descendants(&list);
-        if (r < 0)
-                return r;
-
-        *ret = list;
-        list = (struct proc_list)PROC_LIST_NULL;
-        return 0;
+        *ret_stage = CURFEW_STAGE_TREE;
+        return error;
 }
 
-static bool is_in_group(const struct tree *tree, const struct proc_stat *stat) {
-        return tree->own_group && stat->group == tree->leader->pid;
-}
+static void signal_leader(struct tree *tree, struct sweep *sweep) {
+        int r = child_signal(tree->leader, sweep->signal);
 
-static int signal_process(const struct proc_stat *stat, int signal, bool cont) {
-        _cleanup_(close_fdp) int fd = -1;
-        int r;
-
-        fd = open_process(stat);
-        if (fd < 0)
-                return fd;
-        r = send_pidfd(fd, signal, 0);
-        if (r == 0 && cont)
-                send_pidfd(fd, SIGCONT, 0);
-        return r;
-}
-
-struct tally {
-        unsigned reached;
-        int error;
-        bool group;  /* its members have got the signal, all at once */
-        bool leader; /* it has got the signal by itself */
-};
-
-static void tally_add(struct tally *tally, int r) {
-        if (r == 0)
-                ++tally->reached;
-        else if (r != -ESRCH && tally->error == 0)
-                tally->error = r;
-}
-
-static void signal_leader(struct tree *tree, int signal, bool cont, struct tally *tally) {
-        int r = child_signal(tree->leader, signal);
-
-        if (r == 0 && cont)
+        if (r == 0 && sweep->cont)
                 child_signal(tree->leader, SIGCONT);
-        tally->leader = true;
-        tally_add(tally, r);
+        if (r == 0)
+                ++sweep->reached;
+        else if (r != -ESRCH)
+                sweep->error = r;
 }
 
-/* One signal for the whole group, counted by the members that are known. */
-static void signal_members(struct tree *tree, const struct proc_list *list, int signal, bool cont,
-        struct tally *tally) {
-        int r = tree->own_group ? signal_group(tree, signal) : -EINVAL;
-
-        if (r == -EINVAL)
-                return;
-
-        tally->group = true;
-        if (r == 0 && cont)
-                signal_group(tree, SIGCONT);
-        if (r < 0)
-                tally_add(tally, r);
-        for (size_t i = 0; r == 0 && i < list->n; ++i)
-                if (is_in_group(tree, &list->items[i]))
-                        tally_add(tally, 0);
-}
-
-/* Before 6.9: all members must be known, to be signalled one by one. */
-static int list_members(struct tree *tree, struct proc_list *list, const struct tally *tally) {
-        if (tally->group || !group_is_there(tree))
-                return 0;
-        return proc_list_add_group(list, tree->leader->pid);
-}
-
-static bool is_watched(const struct tree *tree, const struct proc_stat *stat) {
-        list_for_each (i, &tree->members) {
-                const struct member *member = list_entry(i, struct member, link);
-
-                if (member->stat.pid == stat->pid && member->stat.start == stat->start)
-                        return true;
-        }
-        return false;
-}
-
-/* Where that can't be done it still gets its signals. */
-static void watch_other(struct tree *tree, const struct proc_stat *stat) {
-        if (stat->pid != tree->leader->pid && tree->n_members < MAX_WATCHED &&
-                !is_watched(tree, stat))
-                watch(tree, stat);
-}
-
-/* One that is signalled by itself. */
-static void signal_other(struct tree *tree, const struct proc_stat *stat, int signal, bool cont,
-        struct tally *tally) {
-        if (stat->pid == tree->leader->pid) {
-                signal_leader(tree, signal, cont, tally);
-                return;
-        }
-        if (!is_in_group(tree, stat))
-                watch_other(tree, stat);
-        tally_add(tally, signal_process(stat, signal, cont));
-}
-
-/* Whether a step means the process, and the group's signal has not reached it. */
-static bool is_due(const struct tree *tree, enum curfew_whom whom, const struct proc_stat *stat,
-        const struct tally *tally) {
-        return is_in_group(tree, stat) ? !tally->group : whom == CURFEW_TREE;
-}
-
-/* The others. What they fork from now on may be their way of cleaning up, and is spared, except by
- * SIGKILL, which leaves nobody to clean up. */
-static int signal_others(struct tree *tree, struct proc_list *list, const struct curfew_step *step,
-        bool cont, struct tally *tally) {
-        unsigned sweeps = step->signal == SIGKILL ? MAX_SWEEPS : 1;
-        size_t done = 0;
-        int r = list_members(tree, list, tally);
-
-        for (unsigned sweep = 0; sweep < sweeps && r == 0 && done < list->n; ++sweep) {
-                for (; done < list->n; ++done)
-                        if (is_due(tree, step->whom, &list->items[done], tally))
-                                signal_other(tree, &list->items[done], step->signal, cont, tally);
-                r = proc_list_add_descendants(list);
-        }
-        return r;
-}
-
-/* Whoever is outside the group is watched from the first step on, whomever that means: should its
- * parent die of it, nothing else would lead to it. */
-static void watch_others(struct tree *tree, const struct proc_list *list) {
-        for (size_t i = 0; i < list->n; ++i)
-                if (!is_in_group(tree, &list->items[i]))
-                        watch_other(tree, &list->items[i]);
-}
-
+/* If nobody can be found, there still is a pidfd of the leader. */
 int tree_signal(
         struct tree *tree, const struct curfew_step *step, bool cont, unsigned *ret_reached) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct tally tally = { 0 };
-        int r = find(tree, &list);
-
-        watch_others(tree, &list);
-        if (step->whom != CURFEW_LEADER) {
-                signal_members(tree, &list, step->signal, cont, &tally);
-                if (r == 0)
-                        r = signal_others(tree, &list, step, cont, &tally);
-        }
-        if (!tally.group && !tally.leader) /* it needs no looking for */
-                signal_leader(tree, step->signal, cont, &tally);
-
-        *ret_reached = tally.reached;
-        return r < 0 ? r : tally.error;
-}
-
-void tree_leader_exited(struct tree *tree) {
-        bool pinned = send_pidfd(tree->leader->pidfd, 0, PIDFD_SIGNAL_PROCESS_GROUP) != -EINVAL;
-
-        if (pinned || !tree->own_group)
-                child_reap(tree->leader);
-}
-
-/* Watch as many as is allowed; one is enough to be told when to look again. */
-static int watch_some(struct tree *tree, const struct proc_list *list) {
+        struct sweep sweep = {
+                .signal = step->signal,
+                .cont = cont,
+                .group = step->whom == CURFEW_GROUP ? tree->leader->pid : 0,
+        };
         int r = 0;
 
-        for (size_t i = 0; i < list->n && tree->n_members < MAX_WATCHED && r >= 0; ++i) {
-                r = watch(tree, &list->items[i]);
-                if (r == -ESRCH)
-                        r = 0;
+        if (step->whom != CURFEW_LEADER) {
+                forest_make_room(tree->forest);
+                r = tree->backend->sweep(tree, &sweep);
+                forest_reserve_room(tree->forest);
         }
-        return tree->n_members > 0 ? 0 : r;
+        if (step->whom == CURFEW_LEADER || (r < 0 && sweep.reached == 0))
+                signal_leader(tree, &sweep);
+
+        *ret_reached = sweep.reached;
+        return r < 0 ? r : sweep.error;
+}
+
+int tree_kill(struct tree *tree, struct proc_list *ret) {
+        int r;
+
+        forest_make_room(tree->forest);
+        tree->backend->list(tree, ret);
+        r = tree->backend->kill(tree);
+        forest_reserve_room(tree->forest);
+        if (r < 0)
+                child_signal(tree->leader, SIGKILL);
+        return r;
+}
+
+int tree_list(struct tree *tree, struct proc_list *ret) {
+        int r;
+
+        forest_make_room(tree->forest);
+        r = tree->backend->list(tree, ret);
+        forest_reserve_room(tree->forest);
+        return r;
 }
 
 int tree_is_empty(struct tree *tree) {
-        if (!list_is_empty(&tree->members))
-                return 0;
+        int r;
 
-        /* One that ends between being found and being watched leaves nothing to wait for: look
-         * again. A bound, since a tree that forks for ever is as good as one that stays. */
-        for (unsigned sweep = 0; sweep < MAX_SWEEPS; ++sweep) {
-                _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-                int r;
-
-                if (!group_is_there(tree))
-                        return 1;
-                r = find(tree, &list);
-                if (r < 0)
-                        return r;
-                if (list.n == 0)
-                        return 1;
-                r = watch_some(tree, &list);
-                if (r < 0 || !list_is_empty(&tree->members))
-                        return r;
-        }
-        return -EAGAIN;
+        forest_make_room(tree->forest);
+        r = tree->backend->is_empty(tree);
+        forest_reserve_room(tree->forest);
+        return r;
 }
 
-unsigned tree_count(struct tree *tree) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+void tree_note(struct tree *tree, unsigned taken, int64_t due) {
+        struct ward *ward;
 
-        return find(tree, &list) == 0 ? (unsigned)list.n : 0;
+        if (tree->ward == TREE_NO_WARD)
+                return;
+        ward = &tree->forest->wards[tree->ward];
+        ward->due = due;
+        ward->taken = taken;
+}
+
+void tree_settle(struct tree *tree) {
+        if (tree->backend->settle)
+                tree->backend->settle(tree);
+}
+
+int tree_peek_leader(struct tree *tree, struct child_exit *ret) {
+        return tree->backend->peek(tree, ret);
+}
+
+void tree_leader_exited(struct tree *tree) {
+        tree->backend->leader_exited(tree);
 }

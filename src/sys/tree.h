@@ -1,39 +1,104 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/* The processes that a command has started, as far as they can be found: its process group, and
- * what descends from its leader. */
+/* The processes that a command has started, wherever they went, and who holds them together. */
 
 #include "base/base.h"
 #include "base/list.h"
 #include "curfew.h"
 #include "sys/child.h"
+#include "sys/forest.h"
 #include "sys/loop.h"
+#include "sys/proc.h"
+#include "sys/sweep.h"
+
+struct tree;
+
+/* One way of holding a tree. All calls but the first are about a tree that it has started. */
+struct tree_backend {
+        enum curfew_backend name;
+        enum curfew_guarantee guarantee;
+
+        /* Execute the plan in a new tree. If that fails with CURFEW_STAGE_TREE, this backend
+         * doesn't work here, and nothing has been executed. */
+        int (*start)(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+                struct child *ret_leader);
+
+        /* As child_peek(), for the leader. Once it has exited, leader_exited() is called. */
+        int (*peek)(struct tree *tree, struct child_exit *ret);
+        void (*leader_exited)(struct tree *tree);
+
+        /* If everything has ended already, see to it that peek and is_empty say so. May be NULL. */
+        void (*settle)(struct tree *tree);
+
+        /* A step to the tree or the group, if `sweep` says so. SIGKILL is not taken by this but by
+         * kill, which may go on after it has returned. */
+        int (*sweep)(struct tree *tree, struct sweep *sweep);
+        int (*kill)(struct tree *tree);
+
+        /* All that lives. */
+        int (*list)(struct tree *tree, struct proc_list *ret);
+
+        /* After the leader's exit: 1 if nothing is left, else 0, and `changed` will be called when
+         * it is worth asking again. Negative: something is left, but can't be watched. */
+        int (*is_empty)(struct tree *tree);
+
+        /* Let go of it: what is left in it is left alone. */
+        void (*deinit)(struct tree *tree);
+};
+
+extern const struct tree_backend tree_cgroup, tree_keeper, tree_group;
+
+#define TREE_NO_WARD SIZE_MAX
 
 struct tree {
+        const struct tree_backend *backend; /* NULL: not started */
+        struct forest *forest;
         struct loop *loop;
         struct child *leader; /* borrowed; outlives the tree */
         bool own_group;       /* the leader was started as the leader of a process group */
-        struct list members;  /* the ones being watched */
+        bool leader_is_ours;  /* our own child, whose exit its pidfd tells; else `changed` tells */
+        bool asked;           /* somebody outside wants it to be stopped */
+        size_t ward;          /* in the forest; or TREE_NO_WARD */
+        void (*changed)(struct tree *tree); /* something here is not what it was */
+
+        /* Of tree_group: the processes that are being watched. */
+        struct list members;
         size_t n_members;
-        void (*emptied)(struct tree *tree); /* the last of the watched ones has exited */
+
+        /* Of tree_keeper. */
+        struct keeper keeper;
+        struct loop_io leader_io; /* once the keeper is lost */
+
+        /* Of tree_cgroup. */
+        char name[CGROUP_NAME_MAX];
+        int events; /* its cgroup.events, while that is waited for */
+        struct loop_io events_io;
 };
 
-void tree_init(struct tree *tree, struct loop *loop, struct child *leader, bool own_group,
-        void (*emptied)(struct tree *tree));
-void tree_deinit(struct tree *tree); /* lets go of the processes, does nothing to them */
+void tree_init(struct tree *tree, struct forest *forest, struct child *leader, bool own_group,
+        void (*changed)(struct tree *tree));
+void tree_deinit(struct tree *tree);
+
+/* By the best backend that works here, within what the command demands. */
+int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+        struct child *ret_leader);
 
 /* Send the step's signal, once, to each process that it means, and SIGCONT after it if `cont`.
  * Counts in *ret_reached; the error is the first that kept it from a process that is there. */
 int tree_signal(
         struct tree *tree, const struct curfew_step *step, bool cont, unsigned *ret_reached);
 
-/* The leader has exited: reap it, where its process group can be held on to without the zombie. */
+/* SIGKILL to all; who that is, is written to *ret first. */
+int tree_kill(struct tree *tree, struct proc_list *ret);
+
+/* Should the host be killed: so many steps have been taken, and the next one is at `due`. */
+void tree_note(struct tree *tree, unsigned taken, int64_t due);
+
+/* Before a request to stop: what has ended by itself must be known to have. */
+void tree_settle(struct tree *tree);
+
+int tree_peek_leader(struct tree *tree, struct child_exit *ret);
 void tree_leader_exited(struct tree *tree);
-
-/* After the leader's exit: 1 if nothing is left that can be found, else 0, and `emptied` will be
- * called when it is worth asking again. Negative: something is left, but can't be watched. */
 int tree_is_empty(struct tree *tree);
-
-/* How many are known to be left. */
-unsigned tree_count(struct tree *tree);
+int tree_list(struct tree *tree, struct proc_list *ret);

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: MIT
+#include "base/clock.h"
+#include "core/stop.h"
+#include "keeper/libc.h"
+#include "sys/call.h"
+#include "sys/cgroup.h"
+#include "sys/keeper.h"
+#include "sys/sweep.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+/*
+ * A keeper waits. As long as its host lives, it reaps what falls to it, tells the host of the
+ * leader and, when the host says so, ends the tree. When the host is gone it does what the host
+ * would have done: it takes the steps that are left of each plan. Then it ends, and so does
+ * everything that it has kept.
+ *
+ * There are two kinds. One keeps a tree: it is the subreaper of what descends from it, and the tree
+ * is empty when it has no child any more. One is a guard of control groups, and has nothing to do
+ * until the host is gone. What both need to know of a run is its ward, in memory that the host has
+ * written; here it becomes a life, which goes on where the host's left off.
+ *
+ * To end a tree all of it is killed, from the top down, without reaping anything as long as
+ * something lives: zombies count against a limit of processes, so a fork bomb that has filled it
+ * up starves, where a new slot would have been refilled. Between two rounds the keeper sleeps
+ * until somebody dies: spinning would take the time that the dying need.
+ */
+
+#define MAX_ZOMBIES 4096 /* to leave unreaped, of a tree that isn't near a limit */
+#define FIRST_PAUSE (CLOCK_SEC / 1000)
+#define LAST_PAUSE  (CLOCK_SEC / 20)
+
+struct life {
+        const struct ward *ward;
+        struct stop stop;
+        int group;  /* its control group, or -1 */
+        int events; /* … and what tells that it is empty */
+        bool over;
+};
+
+struct keeper_state {
+        bool guard;
+        struct ward *wards;
+        size_t n_wards;
+        const struct ward *own; /* the one of the tree */
+        int signals;
+        bool leader_gone;
+        bool orphaned; /* the host is gone */
+        bool killing;
+        int64_t pause;
+        struct life *lives; /* once it is orphaned */
+        size_t n_lives;
+        struct pollfd *fds; /* for the host, its pidfd, signals, and the lives' events */
+};
+
+enum { FD_HOST, FD_PIDFD, FD_SIGNALS, FD_LIVES };
+
+/* Setting up */
+
+static int map_wards(struct keeper_state *keeper) {
+        long size = sys_call(SYS_lseek, KEEPER_WARDS, 0L, SEEK_END), r;
+
+        if (size < (long)sizeof(struct ward))
+                return -EINVAL;
+        r = sys_call(SYS_mmap, NULL, size, PROT_READ, MAP_SHARED, KEEPER_WARDS, 0L);
+        if (r < 0 && r > -4096)
+                return (int)r;
+
+        keeper->wards = (struct ward *)r;
+        keeper->n_wards = (size_t)size / sizeof(struct ward);
+        return 0;
+}
+
+static int find_own_ward(struct keeper_state *keeper, const char *index) {
+        size_t i = 0;
+        int r = map_wards(keeper);
+
+        if (r < 0)
+                return r;
+        for (; *index; ++index)
+                i = 10 * i + (size_t)(*index - '0');
+        if (i >= keeper->n_wards)
+                return -EINVAL;
+        keeper->own = &keeper->wards[i];
+        return 0;
+}
+
+/* All signals are blocked since before the host cloned this; what arrives is read. */
+static int open_signals(struct keeper_state *keeper) {
+        static const uint64_t all[] = { ~UINT64_C(0), ~UINT64_C(0) };
+        long r = sys_call(SYS_signalfd4, -1, all, (_NSIG - 1) / 8, SFD_CLOEXEC | SFD_NONBLOCK);
+
+        keeper->signals = (int)r;
+        return r < 0 ? (int)r : 0;
+}
+
+static int init(struct keeper_state *keeper, const char *index) {
+        int r;
+
+        sys_call(SYS_prctl, PR_SET_NAME, PROC_KEEPER, 0, 0, 0);
+        sys_call(SYS_close, KEEPER_IMAGE);
+        keeper->guard = !index;
+        keeper->pause = FIRST_PAUSE;
+
+        r = open_signals(keeper);
+        if (r == 0 && index)
+                r = find_own_ward(keeper, index);
+        if (r == 0)
+                keeper->fds = realloc(NULL, FD_LIVES * sizeof(*keeper->fds));
+        return r == 0 && !keeper->fds ? -ENOMEM : r;
+}
+
+/* To the host */
+
+static void report(const struct keeper_state *keeper, const struct keeper_report *report) {
+        if (!keeper->orphaned)
+                sys_call(SYS_sendto, KEEPER_HOST, report, sizeof(*report),
+                        MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+}
+
+/* Children */
+
+/* -ECHILD once there is none. */
+static int reap(struct keeper_state *keeper) {
+        struct keeper_report message = { .type = KEEPER_LEADER };
+        pid_t pid;
+        int r;
+
+        while ((r = child_reap_any(&pid, &message.leader)) > 0) {
+                if (!keeper->own || pid != keeper->own->leader || keeper->leader_gone)
+                        continue;
+                keeper->leader_gone = true;
+                report(keeper, &message);
+        }
+        return r;
+}
+
+/* One round of it. 0 as long as something may live. */
+static int hunt(struct keeper_state *keeper) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        struct sweep kill = { .signal = SIGKILL };
+        int r = sweep_list((pid_t)sys_call(SYS_getpid), &list);
+
+        for (size_t i = 0; i < list.n; ++i)
+                sweep_process(&kill, &list.items[i]);
+        if (r >= 0 && list.n == 0)
+                return reap(keeper);
+
+        keeper->pause = clock_min(2 * keeper->pause, LAST_PAUSE);
+        return 0;
+}
+
+static int reap_or_hunt(struct keeper_state *keeper) {
+        return keeper->killing ? hunt(keeper) : reap(keeper);
+}
+
+/* Lives */
+
+static pid_t own_pid(void) {
+        return (pid_t)sys_call(SYS_getpid);
+}
+
+static void sweep_tree(const struct life *life, struct sweep *sweep) {
+        if (life->group >= 0)
+                cgroup_sweep(life->group, life->ward->cgroup, sweep);
+        else
+                sweep_descendants(sweep, own_pid());
+}
+
+/* Whoever has the leader's number is it, as long as it is in its tree. */
+static void sweep_leader(
+        const struct keeper_state *keeper, const struct life *life, struct sweep *sweep) {
+        struct proc_stat stat;
+        bool there = life->group >= 0 ? proc_is_in_cgroup(life->ward->leader, life->ward->cgroup)
+                                      : !keeper->leader_gone;
+
+        if (there && proc_stat(life->ward->leader, &stat) == 0)
+                sweep_process(sweep, &stat);
+}
+
+static void take_step(
+        struct keeper_state *keeper, const struct life *life, const struct curfew_step *step) {
+        struct sweep sweep = {
+                .signal = step->signal,
+                .cont = step->signal != SIGKILL && stop_signal_terminates(step->signal),
+                .group = step->whom == CURFEW_GROUP ? life->ward->group : 0,
+        };
+
+        if (life->stop.state == STOP_KILLED && life->group >= 0)
+                cgroup_kill(life->group, life->ward->cgroup);
+        else if (life->stop.state == STOP_KILLED)
+                keeper->killing = true;
+        else if (step->whom == CURFEW_LEADER)
+                sweep_leader(keeper, life, &sweep);
+        else
+                sweep_tree(life, &sweep);
+}
+
+static void end_life(struct life *life) {
+        life->over = true;
+        if (life->group < 0)
+                return;
+        sys_call(SYS_close, life->events);
+        if (cgroup_remove(KEEPER_GROUPS, life->ward->cgroup) == -EBUSY) {
+                cgroup_release(KEEPER_GROUPS, life->group);
+                cgroup_remove(KEEPER_GROUPS, life->ward->cgroup);
+        }
+        sys_call(SYS_close, life->group);
+}
+
+static void handle(struct keeper_state *keeper, struct life *life, enum stop_event event) {
+        struct curfew_step step;
+
+        switch (stop_handle(&life->stop, event, clock_now(), &step)) {
+        case STOP_STEP: take_step(keeper, life, &step); break;
+        case STOP_END_MET:
+        case STOP_END_LINGER:
+        case STOP_END_GIVEN_UP: end_life(life); break;
+        case STOP_NOTHING:
+        case STOP_LINGER: break;
+        }
+}
+
+static bool is_empty(struct keeper_state *keeper, const struct life *life) {
+        if (life->group >= 0)
+                return cgroup_is_populated(life->events) == 0;
+        return reap_or_hunt(keeper) == -ECHILD;
+}
+
+static void advance(struct keeper_state *keeper, struct life *life) {
+        while (!life->over) {
+                if (is_empty(keeper, life))
+                        handle(keeper, life, STOP_MET);
+                else if (life->stop.due <= clock_now())
+                        handle(keeper, life, STOP_TIME);
+                else
+                        return;
+        }
+}
+
+/* A group that the host had not made yet, or had removed already, is no life to end. */
+static bool begin_life(struct life *life, const struct ward *ward) {
+        *life = (struct life){ .ward = ward, .group = -1, .events = -1 };
+        stop_resume(&life->stop, ward->plan, ward->taken, ward->due);
+        if (!ward->cgroup[0])
+                return true;
+
+        life->group = cgroup_open(KEEPER_GROUPS, ward->cgroup);
+        if (life->group < 0)
+                return false;
+        life->events = cgroup_open_events(life->group);
+        return true;
+}
+
+static bool is_mine(const struct keeper_state *keeper, const struct ward *ward) {
+        return keeper->guard ? ward->used && ward->cgroup[0] : ward == keeper->own;
+}
+
+static int begin_lives(struct keeper_state *keeper) {
+        size_t size;
+
+        for (size_t i = 0; i < keeper->n_wards; ++i)
+                keeper->n_lives += is_mine(keeper, &keeper->wards[i]);
+
+        size = keeper->n_lives * sizeof(*keeper->lives);
+        keeper->lives = realloc(NULL, size);
+        size = (FD_LIVES + keeper->n_lives) * sizeof(*keeper->fds);
+        keeper->fds = realloc(keeper->fds, size);
+        if (!keeper->lives || !keeper->fds)
+                return -ENOMEM;
+
+        keeper->n_lives = 0;
+        for (size_t i = 0; i < keeper->n_wards; ++i) {
+                const struct ward *ward = &keeper->wards[i];
+
+                if (is_mine(keeper, ward))
+                        keeper->n_lives += begin_life(&keeper->lives[keeper->n_lives], ward);
+        }
+        return 0;
+}
+
+/* What was started to outlive its host is let go of. */
+static void ask(struct keeper_state *keeper, struct life *life) {
+        if (life->ward->detach)
+                end_life(life);
+        else if (life->stop.state == STOP_RUNNING)
+                handle(keeper, life, STOP_ASK);
+}
+
+static int become_orphan(struct keeper_state *keeper) {
+        int r = 0;
+
+        keeper->orphaned = true;
+        if (keeper->guard)
+                r = map_wards(keeper);
+        if (r == 0)
+                r = begin_lives(keeper);
+        for (size_t i = 0; i < keeper->n_lives && r == 0; ++i)
+                ask(keeper, &keeper->lives[i]);
+        return r;
+}
+
+/* Waiting */
+
+static int64_t next_due(const struct keeper_state *keeper) {
+        int64_t due = CLOCK_NEVER;
+
+        if (keeper->killing)
+                due = clock_after(clock_now(), keeper->pause);
+        for (size_t i = 0; i < keeper->n_lives; ++i)
+                if (!keeper->lives[i].over)
+                        due = clock_min(due, keeper->lives[i].stop.due);
+        return due;
+}
+
+static size_t set_fds(struct keeper_state *keeper) {
+        struct pollfd *fds = keeper->fds;
+
+        fds[FD_HOST] = (struct pollfd){ .fd = KEEPER_HOST, .events = POLLIN };
+        fds[FD_PIDFD] = (struct pollfd){ .fd = KEEPER_PIDFD, .events = POLLIN };
+        fds[FD_SIGNALS] = (struct pollfd){ .fd = keeper->signals, .events = POLLIN };
+        if (keeper->orphaned)
+                fds[FD_HOST].fd = fds[FD_PIDFD].fd = -1;
+        for (size_t i = 0; i < keeper->n_lives; ++i)
+                fds[FD_LIVES + i] = (struct pollfd){
+                        .fd = keeper->lives[i].over ? -1 : keeper->lives[i].events,
+                        .events = POLLPRI,
+                };
+        return FD_LIVES + keeper->n_lives;
+}
+
+static void wait(struct keeper_state *keeper) {
+        int64_t due = next_due(keeper);
+        struct timespec timeout = clock_timespec(due == CLOCK_NEVER ? 0 : due - clock_now());
+        size_t n = set_fds(keeper);
+
+        for (size_t i = 0; i < n; ++i)
+                keeper->fds[i].revents = 0;
+        sys_call(SYS_ppoll, keeper->fds, n, due == CLOCK_NEVER ? NULL : &timeout, NULL, 0);
+}
+
+static void read_host(struct keeper_state *keeper) {
+        char request;
+        long n = sys_call(SYS_recvfrom, KEEPER_HOST, &request, 1, MSG_DONTWAIT, NULL, NULL);
+
+        if (n == 1 && request == KEEPER_KILL)
+                keeper->killing = true;
+        if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
+                become_orphan(keeper);
+}
+
+/* Whoever sends a keeper what would have ended another process wants what it keeps to be stopped;
+ * this may be a curfew around the host. */
+static void read_signals(struct keeper_state *keeper) {
+        const struct keeper_report asked = { .type = KEEPER_ASKED };
+        struct signalfd_siginfo info;
+
+        while (sys_call(SYS_read, keeper->signals, &info, sizeof(info)) == (long)sizeof(info))
+                if (stop_signal_terminates((int)info.ssi_signo))
+                        report(keeper, &asked);
+}
+
+static bool has_ended(struct keeper_state *keeper) {
+        for (size_t i = 0; i < keeper->n_lives; ++i)
+                if (!keeper->lives[i].over)
+                        return false;
+        if (keeper->orphaned)
+                return true;
+        if (keeper->guard)
+                return false;
+        return reap_or_hunt(keeper) == -ECHILD && keeper->leader_gone;
+}
+
+int keeper_main(int argc, char *argv[]) {
+        const struct keeper_report empty = { .type = KEEPER_EMPTY };
+        struct keeper_state keeper = { 0 };
+
+        if (init(&keeper, argc > 1 ? argv[1] : NULL) < 0)
+                return 1;
+
+        while (!has_ended(&keeper)) {
+                wait(&keeper);
+                if (keeper.fds[FD_SIGNALS].revents)
+                        read_signals(&keeper);
+                if (keeper.fds[FD_HOST].revents)
+                        read_host(&keeper);
+                if (keeper.fds[FD_PIDFD].revents && !keeper.orphaned)
+                        become_orphan(&keeper);
+                for (size_t i = 0; i < keeper.n_lives; ++i)
+                        advance(&keeper, &keeper.lives[i]);
+        }
+        if (!keeper.guard)
+                report(&keeper, &empty);
+        return 0;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "step.h"
+#include "base/clock.h"
+
+#include <string.h>
+
+static unsigned name_processes(
+        const struct proc_list *list, struct curfew_process ret[CURFEW_MAX_NAMED]) {
+        for (size_t i = 0; i < list->n && i < CURFEW_MAX_NAMED; ++i) {
+                const struct proc_stat *stat = &list->items[i];
+
+                ret[i] = (struct curfew_process){ .pid = stat->pid, .state = stat->state };
+                memcpy(ret[i].name, stat->name, sizeof(ret[i].name));
+        }
+        return (unsigned)list->n;
+}
+
+/* The end of every plan, which names those that made it necessary. */
+static int kill_tree(struct tree *tree, struct curfew_result *result) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        int r = tree_kill(tree, &list);
+
+        result->killed = name_processes(&list, result->killed_by_name);
+        return r;
+}
+
+/* The tree is told last: should we die before, whoever takes over repeats the step, and nobody goes
+ * without it. */
+void step_take(struct tree *tree, const struct stop *stop, const struct curfew_step *step,
+        struct curfew_result *result) {
+        struct curfew_step_taken *taken = &result->steps[result->n_steps++];
+        bool cont = step->signal != SIGKILL && stop_signal_terminates(step->signal);
+
+        *taken = (struct curfew_step_taken){
+                .signal = step->signal,
+                .whom = step->whom,
+                .at = clock_now() - result->started,
+        };
+        if (stop->state == STOP_KILLED) {
+                taken->error = kill_tree(tree, result);
+                taken->reached = result->killed;
+        } else {
+                taken->error = tree_signal(tree, step, cont, &taken->reached);
+        }
+        tree_note(tree, stop->taken, stop->due);
+}
+
+void step_note_end(struct tree *tree, struct curfew_result *result) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+
+        result->backend = tree->backend->name;
+        result->guarantee = tree->backend->guarantee;
+        if (result->end == CURFEW_END_EMPTY) {
+                result->ended_by = result->n_steps;
+        } else {
+                tree_list(tree, &list);
+                result->left = name_processes(&list, result->left_by_name);
+        }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* Steps of the stop plan, as they are taken, and what is written down of them. */
+
+#include "core/stop.h"
+#include "curfew.h"
+#include "sys/tree.h"
+
+/* Take the step that `stop` has just decided on. */
+void step_take(struct tree *tree, const struct stop *stop, const struct curfew_step *step,
+        struct curfew_result *result);
+
+/* After the last of them, and the end: who held the tree, what ended it, and what is left of it. */
+void step_note_end(struct tree *tree, struct curfew_result *result);

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include "sys/cgroup.h"
+#include "base/clock.h"
+#include "sys/call.h"
+#include "sys/dir.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/*
+ * No fork leaves a control group, so what is in it is the tree. It is signalled as a whole by
+ * freezing it: what has been stopped in its tracks forks nothing, so a list of it is complete, and
+ * a signal to each is delivered at the thaw, to all at the same time. What a handler forks
+ * afterwards is not on the list. Where freezing doesn't settle (a process in an uninterruptible
+ * sleep; more forks than the freezer can follow) the list is read again until nothing older than
+ * the step is new on it.
+ *
+ * To be killed it must not be frozen: a fork storm outruns the freezer, but not cgroup.kill (Linux
+ * 5.14), which is atomic. Before, the list is killed until it is empty.
+ *
+ * A number on the list can be another process by the time that it is opened: so after that it must
+ * still be in the group.
+ *
+ * A group in this one whose name is one of ours is another curfew's, and so is what is below a
+ * keeper; these are left out of what is signalled, see sweep.c. Nothing here uses errno or the C
+ * library's files: the keeper does this, too.
+ */
+
+#define MAX_DEPTH   32
+#define MAX_WALKS   64
+#define FREEZE_TIME (CLOCK_SEC / 50)
+
+static int open_file(int group, const char *name, int flags) {
+        return (int)sys_call(SYS_openat, group, name, flags | O_CLOEXEC);
+}
+
+static int write_file(int group, const char *name, const char *text) {
+        int fd = open_file(group, name, O_WRONLY);
+        long r;
+
+        if (fd < 0)
+                return fd;
+        r = sys_call(SYS_write, fd, text, strlen(text));
+        sys_call(SYS_close, fd);
+        return r < 0 ? (int)r : 0;
+}
+
+int cgroup_open(int parent, const char *name) {
+        return open_file(parent, name, O_RDONLY | O_DIRECTORY);
+}
+
+int cgroup_make(int parent, const char *name) {
+        long r = sys_call(SYS_mkdirat, parent, name, 0755);
+        int fd;
+
+        if (r < 0)
+                return (int)r;
+
+        fd = cgroup_open(parent, name);
+        if (fd < 0)
+                sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
+        return fd;
+}
+
+/* What the tree has made in its group goes first, the deepest at first. */
+static void remove_below(int group, unsigned depth) {
+        struct dir dir;
+        const char *name;
+
+        if (depth == MAX_DEPTH || dir_open(&dir, group, ".") < 0)
+                return;
+        while ((name = dir_next_folder(&dir))) {
+                int fd = cgroup_open(group, name);
+
+                if (fd < 0)
+                        continue;
+                remove_below(fd, depth + 1);
+                sys_call(SYS_close, fd);
+                sys_call(SYS_unlinkat, group, name, AT_REMOVEDIR);
+        }
+        dir_close(&dir);
+}
+
+int cgroup_remove(int parent, const char *name) {
+        int r = (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
+
+        if (r == -EBUSY) {
+                int fd = cgroup_open(parent, name);
+
+                if (fd < 0)
+                        return fd;
+                remove_below(fd, 0);
+                sys_call(SYS_close, fd);
+                r = (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
+        }
+        return r;
+}
+
+int cgroup_open_events(int group) {
+        return open_file(group, "cgroup.events", O_RDONLY);
+}
+
+/* The value of a line "key 0" or "key 1" of the file. To read it is also what makes the next change
+ * wake a poll. */
+static int read_event(int events, const char *key) {
+        char buf[128];
+        const char *p;
+        long n = sys_call(SYS_pread64, events, buf, sizeof(buf) - 1, 0L);
+
+        if (n < 0)
+                return (int)n;
+        buf[n] = 0;
+        p = strstr(buf, key);
+        return p ? p[strlen(key)] == '1' : -ENODATA;
+}
+
+int cgroup_is_populated(int events) {
+        return read_event(events, "populated ");
+}
+
+/* Each group below that is not another curfew's, unless these are wanted as well. */
+static int list_below(int group, bool all, unsigned depth, struct proc_list *list) {
+        int r = proc_list_add_file(list, group, "cgroup.procs", 0);
+        struct dir dir;
+        const char *name;
+
+        if (r < 0 || depth == MAX_DEPTH || dir_open(&dir, group, ".") < 0)
+                return r;
+        while (r >= 0 && (name = dir_next_folder(&dir))) {
+                int fd = -1;
+
+                if (all || strncmp(name, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) != 0)
+                        fd = cgroup_open(group, name);
+                if (fd >= 0) {
+                        r = list_below(fd, all, depth + 1, list);
+                        sys_call(SYS_close, fd);
+                }
+        }
+        dir_close(&dir);
+        return r;
+}
+
+int cgroup_list(int group, struct proc_list *ret) {
+        return list_below(group, true, 0, ret);
+}
+
+static const struct proc_stat *find_parent(
+        const struct proc_list *list, const struct proc_stat *stat) {
+        for (size_t i = 0; i < list->n; ++i)
+                if (list->items[i].pid == stat->parent)
+                        return &list->items[i];
+        return NULL;
+}
+
+/* As a keeper adopts its orphans, what it keeps is below it always. */
+static bool is_kept(const struct proc_list *list, const struct proc_stat *stat) {
+        const struct proc_stat *parent = find_parent(list, stat);
+
+        for (size_t i = 0; parent && i < list->n; ++i) {
+                if (proc_is_keeper(parent))
+                        return true;
+                parent = find_parent(list, parent);
+        }
+        return false;
+}
+
+static bool has_keeper(const struct proc_list *list) {
+        for (size_t i = 0; i < list->n; ++i)
+                if (proc_is_keeper(&list->items[i]))
+                        return true;
+        return false;
+}
+
+static void sweep_from(
+        struct sweep *sweep, const char *name, const struct proc_list *list, size_t first) {
+        bool kept = has_keeper(list);
+
+        for (size_t i = first; i < list->n; ++i)
+                if (!(kept && is_kept(list, &list->items[i])) &&
+                        proc_is_in_cgroup(list->items[i].pid, name))
+                        sweep_process(sweep, &list->items[i]);
+}
+
+static bool freeze(int group) {
+        int64_t until = clock_after(clock_now(), FREEZE_TIME), left = FREEZE_TIME;
+        struct pollfd fd = { .fd = cgroup_open_events(group), .events = POLLPRI };
+        int frozen = -EBADF;
+
+        if (fd.fd < 0)
+                return false;
+        if (write_file(group, "cgroup.freeze", "1") == 0)
+                frozen = read_event(fd.fd, "frozen ");
+
+        while (frozen == 0 && left > 0) {
+                struct timespec timeout = clock_timespec(left);
+
+                sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0);
+                frozen = read_event(fd.fd, "frozen ");
+                left = until - clock_now();
+        }
+        sys_call(SYS_close, fd.fd);
+        return frozen > 0;
+}
+
+/* Unfrozen, what is forked meanwhile must be looked for. What is younger than the step may be a
+ * clean-up. */
+static void drop_younger(struct proc_list *list, size_t first, uint64_t began) {
+        size_t n = first;
+
+        for (size_t i = first; i < list->n; ++i)
+                if (first == 0 || list->items[i].start <= began)
+                        list->items[n++] = list->items[i];
+        list->n = n;
+}
+
+int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        uint64_t began = proc_now();
+        bool frozen = freeze(group);
+        size_t done = 0;
+        int r = 0;
+
+        for (unsigned i = 0; i < (frozen ? 1 : MAX_WALKS) && r >= 0; ++i) {
+                r = list_below(group, false, 0, &list);
+                drop_younger(&list, done, began);
+                if (list.n == done)
+                        break;
+                sweep_from(sweep, name, &list, done);
+                done = list.n;
+        }
+        write_file(group, "cgroup.freeze", "0");
+        return r;
+}
+
+/* All of it, other curfews' as well. */
+static int kill_listed(int group, const char *name) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        struct sweep sweep = { .signal = SIGKILL };
+        int r;
+
+        freeze(group);
+        r = cgroup_list(group, &list);
+        for (size_t i = 0; i < list.n; ++i)
+                if (proc_is_in_cgroup(list.items[i].pid, name))
+                        sweep_process(&sweep, &list.items[i]);
+        write_file(group, "cgroup.freeze", "0");
+        return r < 0 ? r : list.n > 0;
+}
+
+int cgroup_kill(int group, const char *name) {
+        int r = write_file(group, "cgroup.kill", "1");
+
+        if (r != -ENOENT)
+                return r;
+        r = 1;
+        for (unsigned i = 0; i < MAX_WALKS && r > 0; ++i)
+                r = kill_listed(group, name);
+        return r < 0 ? r : 0;
+}
+
+static int release_below(int parent, int group) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        int r = list_below(group, false, 0, &list);
+
+        for (size_t i = 0; i < list.n && r >= 0; ++i) {
+                char text[24];
+
+                dir_append_number(text, (uint64_t)list.items[i].pid);
+                r = write_file(parent, "cgroup.procs", text);
+                if (r == -ESRCH)
+                        r = 0;
+        }
+        return r < 0 ? r : list.n > 0;
+}
+
+int cgroup_release(int parent, int group) {
+        int r = 1;
+
+        for (unsigned i = 0; i < MAX_WALKS && r > 0; ++i)
+                r = release_below(parent, group);
+        return r;
+}

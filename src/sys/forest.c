@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "sys/forest.h"
+#include "sys/cgroupfs.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define FIRST_WARDS 16
+
+void forest_init(struct forest *forest, struct loop *loop, void (*asked)(struct forest *forest)) {
+        *forest = (struct forest){
+                .loop = loop,
+                .stack = SPAWN_STACK_NULL,
+                .kit = KEEPER_KIT_NULL,
+                .asked = asked,
+        };
+        for (size_t i = 0; i < FOREST_SPARES; ++i)
+                forest->spares[i] = -1;
+}
+
+void forest_make_room(struct forest *forest) {
+        int fd = fcntl(forest->loop->epoll, F_DUPFD_CLOEXEC, 3);
+
+        for (size_t i = 0; i < FOREST_SPARES && fd < 0; ++i)
+                forest->spares[i] = close_fd(forest->spares[i]);
+        close_fd(fd);
+}
+
+void forest_reserve_room(struct forest *forest) {
+        for (size_t i = 0; i < FOREST_SPARES; ++i)
+                if (forest->spares[i] < 0)
+                        forest->spares[i] = fcntl(forest->loop->epoll, F_DUPFD_CLOEXEC, 3);
+}
+
+void forest_deinit(struct forest *forest) {
+        for (size_t i = 0; i < FOREST_SPARES; ++i)
+                close_fd(forest->spares[i]);
+        if (forest->guarded)
+                keeper_deinit(&forest->guard);
+        if (forest->wards)
+                munmap(forest->wards, forest->n_wards * sizeof(*forest->wards));
+        close_fd(forest->kit.wards);
+        keeper_kit_deinit(&forest->kit);
+        spawn_stack_deinit(&forest->stack);
+}
+
+static int open_wards(struct forest *forest) {
+        if (forest->kit.wards < 0)
+                forest->kit.wards = raise_fd(memfd_create("curfew-wards", MFD_CLOEXEC));
+        return forest->kit.wards < 0 ? -errno : 0;
+}
+
+static int map_wards(struct forest *forest, size_t n) {
+        size_t old = forest->n_wards * sizeof(struct ward), size = n * sizeof(struct ward);
+        void *map;
+
+        if (ftruncate(forest->kit.wards, (off_t)size) < 0)
+                return -errno;
+        if (forest->wards)
+                map = mremap(forest->wards, old, size, MREMAP_MAYMOVE);
+        else
+                map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, forest->kit.wards, 0);
+        if (map == MAP_FAILED)
+                return -errno;
+
+        forest->wards = map;
+        forest->n_wards = n;
+        return 0;
+}
+
+static int grow_wards(struct forest *forest) {
+        int r = open_wards(forest);
+
+        if (r < 0)
+                return r;
+        forest->next_ward = forest->n_wards;
+        return map_wards(forest, forest->n_wards > 0 ? 2 * forest->n_wards : FIRST_WARDS);
+}
+
+static bool find_free_ward(struct forest *forest, size_t *ret_index) {
+        for (size_t i = 0; i < forest->n_wards; ++i) {
+                size_t index = (forest->next_ward + i) % forest->n_wards;
+
+                if (!forest->wards[index].used) {
+                        *ret_index = index;
+                        return true;
+                }
+        }
+        return false;
+}
+
+int forest_take_ward(struct forest *forest, const struct curfew_cmd *cmd, size_t *ret_index) {
+        struct ward *ward;
+        size_t index;
+        int r;
+
+        if (!find_free_ward(forest, &index)) {
+                r = grow_wards(forest);
+                if (r < 0)
+                        return r;
+                index = forest->next_ward;
+        }
+
+        ward = &forest->wards[index];
+        *ward = (struct ward){ .due = INT64_MAX, .detach = cmd->detach };
+        memcpy(ward->plan, cmd->stop, sizeof(ward->plan));
+        forest->next_ward = index + 1;
+        *ret_index = index;
+        return 0;
+}
+
+void forest_release_ward(struct forest *forest, size_t index) {
+        forest->wards[index].used = 0;
+        forest->next_ward = index;
+}
+
+int forest_prepare_keeper(struct forest *forest) {
+        int r = spawn_stack_init(&forest->stack);
+
+        if (r == 0)
+                r = open_wards(forest);
+        if (r == 0)
+                r = keeper_kit_prepare(&forest->kit);
+        return r;
+}
+
+static void on_guard(struct keeper *guard) {
+        struct forest *forest = container_of(guard, struct forest, guard);
+
+        if (guard->asked) {
+                guard->asked = false;
+                forest->asked(forest);
+        }
+        if (guard->gone)
+                forest->guarded = false;
+}
+
+/* What doesn't work here for a lasting reason is not tried again. */
+static int open_groups(struct forest *forest) {
+        int r;
+
+        if (forest->groups_error < 0)
+                return forest->groups_error;
+
+        r = cgroupfs_open();
+        if (r >= 0)
+                forest->kit.groups = r;
+        else if (r != -EMFILE && r != -ENFILE && r != -ENOMEM)
+                forest->groups_error = r;
+        return r < 0 ? r : 0;
+}
+
+/* A guard that was killed is replaced, and takes over all wards there are. */
+int forest_prepare_groups(struct forest *forest) {
+        int r = 0;
+
+        if (forest->kit.groups < 0)
+                r = open_groups(forest);
+        if (r == 0)
+                r = forest_prepare_keeper(forest);
+        if (r < 0 || forest->guarded)
+                return r;
+
+        keeper_init(&forest->guard, forest->loop, on_guard);
+        r = keeper_start_guard(&forest->guard, &forest->kit);
+        forest->guarded = r == 0;
+        return r;
+}

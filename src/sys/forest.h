@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* What the trees of one supervisor share: each part is made when the first tree needs it. */
+
+#include "base/base.h"
+#include "sys/keeper.h"
+#include "sys/loop.h"
+#include "sys/spawn.h"
+#include "sys/ward.h"
+
+#define FOREST_SPARES 5
+
+struct forest {
+        struct loop *loop;
+        struct spawn_stack stack;
+        int spares[FOREST_SPARES]; /* descriptors that mean nothing, to be closed for others */
+        struct keeper_kit kit;
+
+        struct ward *wards; /* mapped from kit.wards */
+        size_t n_wards;
+        size_t next_ward; /* where to look for a free one */
+
+        uint64_t n_groups; /* made so far: a part of their names */
+        int groups_error;  /* why there can be none here, or 0 */
+
+        struct keeper guard; /* of all control groups */
+        bool guarded;
+        void (*asked)(struct forest *forest); /* the guard was asked to stop what it keeps */
+};
+
+void forest_init(struct forest *forest, struct loop *loop, void (*asked)(struct forest *forest));
+void forest_deinit(struct forest *forest); /* no tree is left */
+
+/* A ward for a command, not in use yet; and give it back. Pointers to wards are good until the next
+ * one is taken. */
+int forest_take_ward(struct forest *forest, const struct curfew_cmd *cmd, size_t *ret_index);
+void forest_release_ward(struct forest *forest, size_t index);
+
+/* Looking around in a tree takes descriptors, a few at a time: see that there are some, even in a
+ * host that has used up its own; and give them back afterwards. */
+void forest_make_room(struct forest *forest);
+void forest_reserve_room(struct forest *forest);
+
+/* Everything that a tree with a keeper needs, or a tree in a control group. */
+int forest_prepare_keeper(struct forest *forest);
+int forest_prepare_groups(struct forest *forest);

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+#include "sys/keeper.h"
+#include "base/clock.h"
+#include "sys/call.h"
+#include "sys/descriptors.h"
+#include "sys/dir.h"
+#include "sys/proc.h"
+
+#include <linux/close_range.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+/*
+ * A keeper costs what a start costs: it is cloned into the host's memory, and executes a program of
+ * a few pages that the library carries with it, from a sealed memfd. Nothing has to be found in a
+ * file system, and a host of any size pays for none of it.
+ *
+ * Where it is to be the subreaper of a tree the leader must be its child, and is cloned by it, into
+ * the same memory. Then three of us are in there, each on a stack of its own. The order matters. If
+ * the keeper's program can't be executed, nothing must have been executed by the leader; if the
+ * host is killed halfway, nobody must wait for it for ever. So the leader waits until the keeper
+ * has left the memory, which the kernel tells by a futex (set_tid_address(2)), and goes on if it
+ * still is the keeper's child: then the keeper has executed its program, and is there. The host
+ * waits for the leader to leave the memory in the same way. While two are in there at the same
+ * time, none of them uses errno, which they share.
+ *
+ * The keeper shares the host's descriptor table until it has cloned the leader, so that the
+ * leader's pidfd is the host's from the start: the keeper may reap the leader at any time, and its
+ * number would mean nothing then.
+ *
+ * It is in a process group of its own, lest a signal to the host's, as the terminal sends them, end
+ * it; but in the host's session, since that is what lets the leader's group be stopped by the
+ * terminal (an orphaned process group is not, setpgid(2)).
+ */
+
+#define MFD_EXEC_        0x10U /* Linux 6.3: what vm.memfd_noexec wants to hear */
+#define CLOSE_RANGE_NONE (~0U)
+
+static int make_image(void) {
+        _cleanup_(close_fdp) int fd = -1;
+        size_t written = 0;
+
+        fd = memfd_create(PROC_KEEPER, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC_);
+        if (fd < 0 && errno == EINVAL)
+                fd = memfd_create(PROC_KEEPER, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        fd = raise_fd(fd);
+        if (fd < 0)
+                return -errno;
+
+        while (written < keeper_image_size) {
+                ssize_t n = write(fd, keeper_image + written, keeper_image_size - written);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                written += n > 0 ? (size_t)n : 0;
+        }
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+                return -errno;
+        return steal_fd(&fd);
+}
+
+static int open_host(void) {
+        int fd = raise_fd((int)syscall(SYS_pidfd_open, getpid(), 0));
+
+        return fd < 0 ? -errno : fd;
+}
+
+int keeper_kit_prepare(struct keeper_kit *kit) {
+        if (keeper_image_size == 0) /* there is none for this machine */
+                return -ENOSYS;
+
+        if (kit->image < 0)
+                kit->image = make_image();
+        if (kit->image < 0)
+                return kit->image;
+        if (kit->host < 0)
+                kit->host = open_host();
+        if (kit->host < 0)
+                return kit->host;
+        return spawn_stack_init(&kit->stack);
+}
+
+void keeper_kit_deinit(struct keeper_kit *kit) {
+        close_fd(kit->image);
+        close_fd(kit->host);
+        close_fd(kit->groups);
+        spawn_stack_deinit(&kit->stack);
+        *kit = (struct keeper_kit)KEEPER_KIT_NULL;
+}
+
+/* What is shared by the three. */
+struct nursery {
+        const struct keeper_kit *kit;
+        struct curfew_extra_fd fds[KEEPER_GROUPS + 1];
+        size_t n_fds;
+        char index[24]; /* of its ward, for the keeper's command line */
+        int error;      /* the keeper's */
+
+        struct spawn_image *image; /* the leader's; or NULL: there is none */
+        struct ward *ward;
+        struct clone_plan leader;
+        int leader_pidfd;
+        pid_t keeper;
+        int keeper_alive, leader_alive; /* 1 until it has left the memory */
+        int cancelled;                  /* the leader is not to go on */
+};
+
+_in_child_ static void wait_until_cleared(int *word) {
+        while (__atomic_load_n(word, __ATOMIC_ACQUIRE))
+                sys_call(SYS_futex, word, FUTEX_WAIT, 1, NULL, NULL, 0);
+}
+
+_in_child_ static int lead(void *arg) {
+        struct nursery *nursery = arg;
+
+        wait_until_cleared(&nursery->keeper_alive);
+        if (nursery->cancelled || sys_call(SYS_getppid) != nursery->keeper) {
+                sys_call(SYS_exit_group, 127);
+                return 127;
+        }
+        return spawn_become(nursery->image);
+}
+
+_in_child_ static int bear(struct nursery *nursery) {
+        static const unsigned long default_action[8];
+        long r = sys_call(SYS_rt_sigaction, SIGCHLD, default_action, NULL, _NSIG / 8);
+
+        if (r >= 0)
+                r = sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        if (r >= 0)
+                r = clone_beside(&nursery->leader, &nursery->leader_alive, &nursery->leader_pidfd);
+        if (r < 0)
+                return (int)r;
+
+        nursery->ward->leader = (pid_t)r;
+        return 0;
+}
+
+/* Nobody is to be told of it but us. */
+_in_child_ static void cancel_leader(struct nursery *nursery) {
+        nursery->cancelled = 1;
+        __atomic_store_n(&nursery->keeper_alive, 0, __ATOMIC_RELEASE);
+        sys_call(SYS_futex, &nursery->keeper_alive, FUTEX_WAKE, 1, NULL, NULL, 0);
+        sys_call(SYS_wait4, nursery->ward->leader, NULL, __WALL, NULL);
+}
+
+_in_child_ static int execute(struct nursery *nursery) {
+        const char *argv[] = { PROC_KEEPER, nursery->image ? nursery->index : NULL, NULL };
+        const char *const env[] = { NULL };
+        long r;
+
+        sys_call(SYS_setpgid, 0, 0);
+        sys_call(SYS_chdir, "/");
+        r = sys_call(SYS_close_range, CLOSE_RANGE_NONE, CLOSE_RANGE_NONE, CLOSE_RANGE_UNSHARE);
+        if (r >= 0)
+                r = descriptors_arrange(nursery->fds, nursery->n_fds);
+        if (r >= 0)
+                r = sys_call(SYS_execveat, KEEPER_IMAGE, "", argv, env, AT_EMPTY_PATH);
+        return (int)r;
+}
+
+_in_child_ static int keep(void *arg) {
+        struct nursery *nursery = arg;
+        int r = 0;
+
+        nursery->keeper = (pid_t)sys_call(SYS_getpid);
+        sys_call(SYS_set_tid_address, &nursery->keeper_alive);
+        if (nursery->image)
+                r = bear(nursery);
+        if (r == 0)
+                r = execute(nursery);
+
+        nursery->error = r;
+        if (nursery->image && nursery->ward->leader > 0)
+                cancel_leader(nursery);
+        sys_call(SYS_exit_group, 127);
+        return 127;
+}
+
+static void on_io(struct loop_io *io, uint32_t events);
+
+void keeper_init(struct keeper *keeper, struct loop *loop, void (*changed)(struct keeper *keeper)) {
+        *keeper = (struct keeper){
+                .loop = loop,
+                .process = CHILD_NULL,
+                .socket = -1,
+                .io = { .fn = on_io, .fd = -1 },
+                .changed = changed,
+        };
+}
+
+static void add_fd(struct nursery *nursery, int target, int source) {
+        if (source >= 0)
+                nursery->fds[nursery->n_fds++] = (struct curfew_extra_fd){ .target = target,
+                        .source = source };
+}
+
+/* From the socket's making to the keeper's executing its program, and the leader its own. */
+static int start(struct keeper *keeper, const struct keeper_kit *kit, struct nursery *nursery) {
+        _cleanup_(close_fdp) int theirs = -1;
+        struct clone_plan plan = {
+                .fn = keep,
+                .arg = nursery,
+                .stack = kit->stack.base,
+                .size = kit->stack.size,
+                .cgroup = -1,
+                .shares_files = true,
+        };
+        int ends[2], r;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+                return -errno;
+        keeper->socket = raise_fd(ends[0]);
+        theirs = raise_fd(ends[1]);
+        if (keeper->socket < 0 || theirs < 0)
+                return -EMFILE;
+        r = loop_add(keeper->loop, &keeper->io, keeper->socket, EPOLLIN);
+        if (r < 0)
+                return r;
+
+        nursery->kit = kit;
+        nursery->keeper_alive = 1;
+        nursery->leader_pidfd = -1;
+        add_fd(nursery, KEEPER_HOST, theirs);
+        add_fd(nursery, KEEPER_PIDFD, kit->host);
+        add_fd(nursery, KEEPER_WARDS, kit->wards);
+        add_fd(nursery, KEEPER_IMAGE, kit->image);
+        add_fd(nursery, KEEPER_GROUPS, kit->groups);
+
+        r = clone_child(&plan, &keeper->process);
+        if (r < 0)
+                return r;
+        if (nursery->leader_pidfd >= 0)
+                wait_until_cleared(&nursery->leader_alive);
+        return nursery->error;
+}
+
+int keeper_start_guard(struct keeper *keeper, const struct keeper_kit *kit) {
+        static const struct curfew_cmd nothing;
+        struct nursery nursery = { 0 };
+        struct spawn_guard guard;
+        int r;
+
+        spawn_begin(&nothing, &guard);
+        r = start(keeper, kit, &nursery);
+        if (r < 0)
+                keeper_deinit(keeper);
+        spawn_end(&guard);
+        return r;
+}
+
+static int start_tree(struct keeper *keeper, const struct keeper_kit *kit, struct nursery *nursery,
+        enum curfew_stage *ret_stage, struct child *ret_leader) {
+        _cleanup_(close_fdp) int pidfd = -1;
+        int r = start(keeper, kit, nursery);
+
+        *ret_stage = CURFEW_STAGE_TREE;
+        pidfd = raise_fd(nursery->leader_pidfd);
+        if (r >= 0)
+                r = spawn_result(nursery->image, ret_stage);
+        if (r >= 0 && pidfd < 0)
+                r = -EMFILE;
+        if (r < 0)
+                return r;
+
+        *ret_leader = (struct child){ .pid = nursery->ward->leader, .pidfd = steal_fd(&pidfd) };
+        return 0;
+}
+
+int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit, struct ward *ward,
+        size_t index, const struct spawn_stack *stack, const struct spawn_plan *plan,
+        enum curfew_stage *ret_stage, struct child *ret_leader) {
+        struct spawn_image image = SPAWN_IMAGE(plan, 0);
+        struct nursery nursery = { .image = &image, .ward = ward, .leader_alive = 1 };
+        struct spawn_guard guard;
+        int r;
+
+        nursery.leader = (struct clone_plan){
+                .fn = lead,
+                .arg = &nursery,
+                .stack = stack->base,
+                .size = stack->size,
+        };
+        dir_append_number(nursery.index, index);
+
+        spawn_begin(plan->cmd, &guard);
+        r = start_tree(keeper, kit, &nursery, ret_stage, ret_leader);
+        if (r < 0)
+                keeper_deinit(keeper);
+        spawn_end(&guard);
+        return r;
+}
+
+/* It has closed its end: now it ends, or has. */
+static void await_end(struct keeper *keeper) {
+        loop_remove(keeper->loop, &keeper->io);
+        keeper->socket = close_fd(keeper->socket);
+        if (loop_add(keeper->loop, &keeper->io, keeper->process.pidfd, EPOLLIN) < 0)
+                keeper_deinit(keeper);
+}
+
+static void note(struct keeper *keeper, const struct keeper_report *report) {
+        switch (report->type) {
+        case KEEPER_ASKED: keeper->asked = true; break;
+        case KEEPER_EMPTY: keeper->clean = true; break;
+        case KEEPER_LEADER:
+                keeper->leader = report->leader;
+                keeper->leader_known = true;
+                break;
+        }
+}
+
+void keeper_look(struct keeper *keeper) {
+        struct keeper_report report;
+        ssize_t n = -1;
+
+        while (keeper->socket >= 0) {
+                n = recv(keeper->socket, &report, sizeof(report), 0);
+                if (n < 0 && errno != EINTR)
+                        break;
+                if (n == 0)
+                        await_end(keeper);
+                if (n != (ssize_t)sizeof(report))
+                        continue;
+                note(keeper, &report);
+        }
+}
+
+/* Its last words are read before it is reaped. */
+static void look_for_end(struct keeper *keeper) {
+        struct child_exit how;
+
+        keeper_look(keeper);
+        if (keeper->socket < 0 && !keeper->gone && child_peek(&keeper->process, &how) > 0)
+                keeper_deinit(keeper);
+}
+
+static void on_io(struct loop_io *io, uint32_t events _unused_) {
+        struct keeper *keeper = container_of(io, struct keeper, io);
+
+        look_for_end(keeper);
+        keeper->changed(keeper);
+}
+
+void keeper_await(struct keeper *keeper, int64_t deadline) {
+        struct pollfd fd = { .fd = keeper->process.pidfd, .events = POLLIN };
+        int64_t left;
+
+        while (!keeper->gone && (left = deadline - clock_now()) > 0) {
+                struct timespec timeout = clock_timespec(left);
+
+                if (ppoll(&fd, 1, &timeout, NULL) == 1)
+                        look_for_end(keeper);
+        }
+}
+
+int keeper_kill(struct keeper *keeper) {
+        const char request = KEEPER_KILL;
+
+        if (keeper->socket < 0 || send(keeper->socket, &request, 1, MSG_NOSIGNAL) == 1)
+                return 0;
+        return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
+}
+
+void keeper_deinit(struct keeper *keeper) {
+        if (keeper->io.fd >= 0)
+                loop_remove(keeper->loop, &keeper->io);
+        child_deinit(&keeper->process);
+        keeper->socket = close_fd(keeper->socket);
+        keeper->gone = true;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* Signal the descendants of a process that every orphan among them falls to. */
+
+#include "base/base.h"
+#include "sys/proc.h"
+
+/* A signal on its way to many processes. */
+struct sweep {
+        int signal;
+        bool cont;   /* SIGCONT after it */
+        pid_t group; /* only the members of this process group; or 0 */
+        unsigned reached;
+        int error; /* the first that kept it from a process that is there */
+};
+
+/* Send it to one process, and count. */
+void sweep_process(struct sweep *sweep, const struct proc_stat *stat);
+
+/* Send it to each descendant of `root` once; what is below another keeper is that one's. Negative:
+ * it was not possible to look for all of them. */
+int sweep_descendants(struct sweep *sweep, pid_t root);
+
+/* All of them that live, the other keepers' included. */
+int sweep_list(pid_t root, struct proc_list *ret);

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#include "sys/dir.h"
+#include "sys/tree.h"
+
+#include <sys/epoll.h>
+
+/*
+ * The tree is what is in a control group of its own, made below the host's, so that what holds the
+ * host holds the tree as well. The leader is cloned into it; it is our own child, and its orphans
+ * fall to whoever takes the host's.
+ *
+ * The guard knows of the group by its ward: that is in use before there is a group, and until there
+ * is none any more, and a name is never used twice. So there is no moment at which a host that is
+ * killed leaves a group, or what is in it, behind.
+ */
+
+static void on_events(struct loop_io *io, uint32_t events _unused_) {
+        struct tree *tree = container_of(io, struct tree, events_io);
+
+        tree->changed(tree);
+}
+
+static void choose_name(struct tree *tree) {
+        char *p = dir_append(tree->name, CGROUP_PREFIX);
+
+        p = dir_append_number(p, (uint64_t)getpid());
+        dir_append_number(dir_append(p, "-"), tree->forest->n_groups++);
+}
+
+/* A descriptor of it, which nobody keeps: there may be many trees. Another process of ours in
+ * another PID namespace may have the same number as this one. */
+static int make_group(struct tree *tree, struct ward *ward) {
+        int r;
+
+        do {
+                choose_name(tree);
+                dir_append(ward->cgroup, tree->name);
+                ward->used = 1;
+                r = cgroup_make(tree->forest->kit.groups, tree->name);
+                if (r == -EEXIST)
+                        ward->used = 0;
+        } while (r == -EEXIST);
+        if (r < 0)
+                return r;
+
+        r = raise_fd(r);
+        return r < 0 ? -EMFILE : r;
+}
+
+static int spawn_into(struct tree *tree, int group, const struct spawn_plan *plan,
+        enum curfew_stage *ret_stage, struct child *ret_leader) {
+        struct spawn_plan into = *plan;
+        int r;
+
+        into.cgroup = group;
+        r = spawn(&tree->forest->stack, &into, ret_stage, ret_leader);
+        if (r == 0 || *ret_stage != CURFEW_STAGE_CLONE || r == -EAGAIN || r == -ENOMEM)
+                return r;
+
+        /* No clone3, or the process died at birth, as it does where the host's own group has been
+         * killed once (Linux 6.18): then it moves there by itself. */
+        into.cgroup = -1;
+        into.cgroup_procs = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        if (into.cgroup_procs < 0)
+                return -errno;
+        r = spawn(&tree->forest->stack, &into, ret_stage, ret_leader);
+        close_fd(into.cgroup_procs);
+        if (r < 0 && *ret_stage == CURFEW_STAGE_CGROUP)
+                *ret_stage = CURFEW_STAGE_TREE;
+        return r;
+}
+
+static int open_group(const struct tree *tree) {
+        int fd = raise_fd(cgroup_open(tree->forest->kit.groups, tree->name));
+
+        return fd < 0 ? -EMFILE : fd;
+}
+
+static void release(struct tree *tree) {
+        _cleanup_(close_fdp) int group = -1;
+
+        group = open_group(tree);
+        if (group >= 0)
+                cgroup_release(tree->forest->kit.groups, group);
+}
+
+static void deinit(struct tree *tree) {
+        struct forest *forest = tree->forest;
+
+        if (tree->events >= 0)
+                loop_remove(tree->loop, &tree->events_io);
+        tree->events = close_fd(tree->events);
+
+        if (cgroup_remove(forest->kit.groups, tree->name) == -EBUSY) {
+                release(tree);
+                cgroup_remove(forest->kit.groups, tree->name);
+        }
+        if (tree->ward != TREE_NO_WARD)
+                forest_release_ward(forest, tree->ward);
+        tree->ward = TREE_NO_WARD;
+}
+
+static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+        struct child *ret_leader) {
+        _cleanup_(close_fdp) int group = -1;
+        struct forest *forest = tree->forest;
+        size_t index;
+        int r = forest_prepare_groups(forest);
+
+        if (r == 0)
+                r = forest_take_ward(forest, plan->cmd, &index);
+        if (r < 0)
+                return r;
+
+        tree->ward = index;
+        tree->events_io.fn = on_events;
+        r = group = make_group(tree, &forest->wards[index]);
+        if (r >= 0)
+                r = spawn_into(tree, group, plan, ret_stage, ret_leader);
+        if (r < 0) {
+                deinit(tree);
+                return r;
+        }
+
+        forest->wards[index].leader = ret_leader->pid;
+        forest->wards[index].group = tree->own_group ? ret_leader->pid : 0;
+        return 0;
+}
+
+static int peek(struct tree *tree, struct child_exit *ret) {
+        return child_peek(tree->leader, ret);
+}
+
+static void leader_exited(struct tree *tree) {
+        child_reap(tree->leader);
+}
+
+static int sweep(struct tree *tree, struct sweep *sweep) {
+        _cleanup_(close_fdp) int group = -1;
+
+        group = open_group(tree);
+        return group < 0 ? group : cgroup_sweep(group, tree->name, sweep);
+}
+
+static int end(struct tree *tree) {
+        _cleanup_(close_fdp) int group = -1;
+
+        group = open_group(tree);
+        return group < 0 ? group : cgroup_kill(group, tree->name);
+}
+
+static int list(struct tree *tree, struct proc_list *ret) {
+        _cleanup_(close_fdp) int group = -1;
+
+        group = open_group(tree);
+        return group < 0 ? group : cgroup_list(group, ret);
+}
+
+static int watch_events(struct tree *tree) {
+        _cleanup_(close_fdp) int group = -1;
+        _cleanup_(close_fdp) int events = -1;
+        int r;
+
+        group = open_group(tree);
+        if (group < 0)
+                return group;
+        events = raise_fd(cgroup_open_events(group));
+        if (events < 0)
+                return -EMFILE;
+        r = loop_add(tree->loop, &tree->events_io, events, EPOLLPRI);
+        if (r == 0)
+                tree->events = steal_fd(&events);
+        return r;
+}
+
+static int is_empty(struct tree *tree) {
+        int r = tree->events < 0 ? watch_events(tree) : 0;
+
+        if (r == 0)
+                r = cgroup_is_populated(tree->events);
+        return r < 0 ? r : r == 0;
+}
+
+const struct tree_backend tree_cgroup = {
+        .name = CURFEW_BACKEND_CGROUP,
+        .guarantee = CURFEW_GUARANTEE_SEALED,
+        .start = start,
+        .peek = peek,
+        .leader_exited = leader_exited,
+        .sweep = sweep,
+        .kill = end,
+        .list = list,
+        .is_empty = is_empty,
+        .deinit = deinit,
+};

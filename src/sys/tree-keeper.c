@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "base/clock.h"
+#include "sys/tree.h"
+
+#include <sys/epoll.h>
+
+/*
+ * The tree is what descends from a keeper that is its subreaper: who loses its parent becomes the
+ * keeper's child, wherever it has gone. So the tree is found by descent, and it is empty when the
+ * keeper has no child left; then the keeper ends, and that is how the host hears of it.
+ *
+ * Steps are taken by the host, which finds the tree below the keeper as well as that does itself.
+ * The end is left to the keeper: only the parent of the zombies can leave them unreaped until
+ * nothing is left to fork, and knows from its wait that nothing is.
+ *
+ * Should the keeper be killed, its children fall to whoever takes the host's orphans, and what is
+ * left to do is done as in a tree that never had one.
+ */
+
+#define SETTLE_TIME (CLOCK_SEC / 10) /* in which a keeper that isn't stopped notices an exit */
+
+static void on_keeper(struct keeper *keeper) {
+        struct tree *tree = container_of(keeper, struct tree, keeper);
+
+        tree->asked = tree->asked || keeper->asked;
+        keeper->asked = false;
+        tree->changed(tree);
+}
+
+static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+        struct child *ret_leader) {
+        struct forest *forest = tree->forest;
+        size_t index;
+        int r = forest_prepare_keeper(forest);
+
+        if (r == 0)
+                r = forest_take_ward(forest, plan->cmd, &index);
+        if (r < 0)
+                return r;
+
+        forest->wards[index].used = 1;
+        keeper_init(&tree->keeper, tree->loop, on_keeper);
+        r = keeper_start_tree(&tree->keeper, &forest->kit, &forest->wards[index], index,
+                &forest->stack, plan, ret_stage, ret_leader);
+        if (r < 0) {
+                forest_release_ward(forest, index);
+                return r;
+        }
+
+        if (tree->own_group)
+                forest->wards[index].group = ret_leader->pid;
+        tree->ward = index;
+        tree->leader_is_ours = false;
+        return 0;
+}
+
+static bool is_kept(const struct tree *tree) {
+        return !tree->keeper.gone;
+}
+
+static void on_leader(struct loop_io *io, uint32_t events _unused_) {
+        struct tree *tree = container_of(io, struct tree, leader_io);
+
+        loop_remove(tree->loop, io);
+        tree->changed(tree);
+}
+
+static void release(struct tree *tree) {
+        keeper_deinit(&tree->keeper);
+        forest_release_ward(tree->forest, tree->ward);
+        tree->ward = TREE_NO_WARD;
+}
+
+/* The keeper was killed. Nobody's wait will tell of the leader; its pidfd does. */
+static int fall_back(struct tree *tree) {
+        release(tree);
+        tree->backend = &tree_group;
+        if (tree->leader->reaped)
+                return 0;
+        tree->leader_io.fn = on_leader;
+        return loop_add(tree->loop, &tree->leader_io, tree->leader->pidfd, EPOLLIN);
+}
+
+static int peek(struct tree *tree, struct child_exit *ret) {
+        struct keeper *keeper = &tree->keeper;
+
+        if (is_kept(tree))
+                keeper_look(keeper);
+        if (keeper->leader_known) {
+                *ret = keeper->leader;
+                return 1;
+        }
+        if (is_kept(tree))
+                return 0;
+        fall_back(tree); /* without a watch on it, a timer is the last resort: see is_empty() */
+        return child_peek(tree->leader, ret);
+}
+
+/* The keeper reaps it. */
+static void leader_exited(struct tree *tree) {
+        tree->leader->reaped = true;
+}
+
+/* The leader's pidfd tells of its end before the keeper can, and an empty tree is empty before the
+ * keeper has ended. It is about to say so. */
+static void settle(struct tree *tree) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+
+        if (is_kept(tree) && child_signal(tree->leader, 0) == -ESRCH &&
+                sweep_list(tree->keeper.process.pid, &list) == 0 && list.n == 0)
+                keeper_await(&tree->keeper, clock_after(clock_now(), SETTLE_TIME));
+}
+
+static int sweep(struct tree *tree, struct sweep *sweep) {
+        return sweep_descendants(sweep, tree->keeper.process.pid);
+}
+
+static int end(struct tree *tree) {
+        return keeper_kill(&tree->keeper);
+}
+
+static int list(struct tree *tree, struct proc_list *ret) {
+        if (!is_kept(tree))
+                return 0;
+        return sweep_list(tree->keeper.process.pid, ret);
+}
+
+static int is_empty(struct tree *tree) {
+        if (is_kept(tree))
+                return 0;
+        if (tree->keeper.clean)
+                return 1;
+        fall_back(tree);
+        return tree_is_empty(tree);
+}
+
+const struct tree_backend tree_keeper = {
+        .name = CURFEW_BACKEND_KEEPER,
+        .guarantee = CURFEW_GUARANTEE_TRACKED,
+        .start = start,
+        .peek = peek,
+        .leader_exited = leader_exited,
+        .settle = settle,
+        .sweep = sweep,
+        .kill = end,
+        .list = list,
+        .is_empty = is_empty,
+        .deinit = release,
+};

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* What a keeper must know of a run in order to stop it when its host is dead. It lies in memory
+ * that both have mapped, so that to keep it up to date costs a store, and a host that is killed
+ * leaves it as it was last. */
+
+#include "base/base.h"
+#include "curfew.h"
+#include "sys/cgroup.h"
+
+#include <stdatomic.h>
+
+struct ward {
+        _Atomic uint32_t used;  /* written last, and cleared first */
+        _Atomic uint32_t taken; /* steps that have been taken: written after the step, and … */
+        _Atomic int64_t due;    /* … after the time at which the next one is */
+        bool detach;
+        pid_t leader;
+        pid_t group; /* the process group that the leader leads, or 0 */
+        struct curfew_step plan[CURFEW_MAX_STEPS];
+        char cgroup[CGROUP_NAME_MAX]; /* below the host's; or empty: it is the keeper's children */
+};
