@@ -324,6 +324,7 @@ static void on_tree_changed(struct tree *tree) {
         struct curfew_run *run = container_of(tree, struct curfew_run, tree);
 
         look_at_leader(run);
+        run->leader_unwatchable = !run->leader_gone && child_signal(&run->child, 0) == -ESRCH;
         if (tree->asked)
                 supervisor_queue(run->sup, &run->asked);
         advance(run);

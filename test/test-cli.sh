@@ -365,15 +365,93 @@ wait $!
 status=$?; status 3
 case $(cat err) in *sending*) fail "an ignored signal was not: $(cat err)" ;; esac
 
-# The command doesn't outlive a curfew that is killed: its end of the pipe is closed.
+# A curfew that is killed stops all the same, a daemon too, with the signal that was asked for: the
+# pipe is at its end when the last of them has ended.
 mkfifo held
-"$curfew" 20 cat held &
+"$curfew" 20 cat held >left &
 reader=$!
-begin 0 sh -c 'exec >held; echo >ready; exec sleep 1000'
+begin -s USR1 0 sh -c 'exec >held
+        (setsid sh -c "trap \"echo daemon asked; exit\" USR1
+                sh -c \"echo >ready; exec sleep 1000\" & wait" &)
+        trap "echo asked; exit" USR1; sleep 1000 & wait'
 kill -KILL "$pid"
 end
 wait $reader
 status=$?; args='killed itself'; status 0
+sort left >out; out 'asked
+daemon asked'
+
+### What a command leaves running.
+
+daemon='(setsid sh -c "exec >held; echo >ready; exec sleep 1000" &) ; read -r _ <ready; exit 3'
+cat held >/dev/null &
+run 10 sh -c "$daemon"; status 3; err "curfew: stopping what command 'sh' has left running *"
+wait $!
+run -s USR1 --leftovers stop -v 10 sh -c '(setsid sleep 1000 &) ; exit 3'
+status 3; err '*USR1*(left over), 1 process*nothing left *by step 1 (USR1)'
+run --leftovers=wait 10 sh -c '(setsid sh -c "read -r _ <go; echo waited" &) ; (echo >go &) ; exit 3'
+status 3; out waited; err ''
+run --leftovers=wait .2 sh -c '(setsid sleep 1000 &) ; exit 3'; status 124; err ''
+
+# Left alone it lives on, until the reader of its pipe has gone.
+daemon='(setsid sh -c "exec >held; trap \"\" PIPE; echo >ready; while echo; do :; done" 2>/dev/null &)
+        read -r _ <ready; exit 3'
+for name in "$curfew --leftovers=leave" "$dir/timeout"; do
+        ln -sf "$curfew" timeout
+        "$curfew" 20 sh -c 'read -r _ <go; exec head -c 100000' <held >left &
+        $name 10 sh -c "$daemon" >out 2>err
+        status=$?; args=$name; status 3; err ''
+        echo >go
+        wait $!
+        checks=$((checks + 1))
+        [ "$(wc -c <left)" -eq 100000 ] || fail "$name: what was left did not live on"
+done
+mistake "invalid word 'all' for '--leftovers': stop, wait or leave" --leftovers=all 5 true
+
+### Guarantees.
+
+run --guarantee=group 10 true; status 0
+run --guarantee=tracked 10 true; status 0
+mistake "invalid word 'best' for '--guarantee': group, tracked or sealed" --guarantee=best 5 true
+
+# One curfew in another: the inner one is asked, and stops its own command, which hears of it once.
+begin 0 "$curfew" 0 sh -c 'trap "echo asked; sleep .1; exit 3" TERM
+        sh -c "echo >ready; exec sleep 1000" & wait; wait'
+kill -TERM "$pid"
+end
+exited 3
+out asked
+
+### The first process of a container, or one that acts like it.
+
+run --init sh -c 'exit 3'; status 3
+run --init -v -s USR1 sh -c '(setsid sleep 1000 &) ; exit 3'
+status 3; err '*USR1*(left over), 1 process*nothing left*'
+mistake "missing COMMAND. *" --init
+if unshare -pf --mount-proc true 2>/dev/null; then
+        begin --init sh -c 'trap "exit 4" TERM; sh -c "echo >ready; exec sleep 1000" & wait'
+        kill -TERM "$pid"
+        end
+        exited 4
+
+        # As pid 1 it needs no telling, reaps what isn't its command's, and asks that before it ends.
+        "$curfew" 60 unshare -pf --mount-proc "$curfew" -s USR1 0 \
+                sh -c 'echo >ready; read -r _ <go; exit 5' &
+        container=$!
+        while ! read -r _ <ready; do :; done 2>/dev/null
+        init=$(pgrep -f "^$curfew -s USR1 0")
+        nsenter -t "$init" -p -m sh -c 'cd "$1"; (sh -c "exit 1" &)
+                trap "echo asked >left; exit" USR1
+                sh -c "echo >again; exec sleep 1000" & wait' sh "$dir" &
+        while ! read -r _ <again; do :; done 2>/dev/null
+        echo >go
+        wait $container
+        status=$?; args='as pid 1'; status 5
+        wait $!
+        cp left out; out asked
+else
+        echo 'skipped: --init as pid 1: no PID namespace can be made here'
+fi
 
 echo "$checks checks, $failures failed"
 [ $failures -eq 0 ]

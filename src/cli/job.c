@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "job.h"
 #include "account.h"
+#include "init.h"
 #include "say.h"
 #include "signals.h"
 #include "status.h"
@@ -29,6 +30,9 @@ struct job {
         struct curfew_run *run;
         int signals;
         int stopped_by; /* the first signal that asked for an end, or 0 */
+        bool is_init;
+        bool has_exited; /* the command */
+        bool has_told;   /* that it has left something running */
         int64_t started;
 };
 
@@ -66,9 +70,13 @@ static int make_context(const struct opts *opts, struct curfew_ctx **ret) {
 
 /* Returns a negative errno, after a line has been said about it. */
 static int job_init(struct job *job, const struct opts *opts) {
-        int r = signals_open();
+        int r;
 
         job->opts = opts;
+        job->is_init = opts->init || init_is_ours();
+        if (job->is_init)
+                init_begin();
+        r = signals_open(job->is_init);
         if (r >= 0) {
                 job->signals = r;
                 r = make_context(opts, &job->ctx);
@@ -88,7 +96,9 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
                 .out = { CURFEW_INHERIT },
                 .err = { CURFEW_INHERIT },
                 .pgid = opts->foreground ? CURFEW_SAME_GROUP : 0,
-                .parent_death_signal = opts->stop[0].signal,
+                .until = opts->leftovers == OPTS_LEAVE ? CURFEW_UNTIL_EXIT : CURFEW_UNTIL_EMPTY,
+                .linger = opts->leftovers == OPTS_WAIT ? CURFEW_FOREVER : 0,
+                .guarantee = opts->guarantee,
         };
 
         memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
@@ -125,6 +135,8 @@ static const char *explain(const char *name, enum curfew_stage stage, int error)
         if (stage == CURFEW_STAGE_LOOKUP && error == -EPERM)
                 return "PATH has it first relative to the current directory; write ./ before it to "
                        "run that";
+        if (stage == CURFEW_STAGE_TREE)
+                return "what it starts can't be held as well here as '--guarantee' demands";
         if (stage == CURFEW_STAGE_EXEC && error == -ENOENT && access(name, F_OK) == 0)
                 return "the interpreter that it names is not there";
         return strerror(-error);
@@ -159,6 +171,8 @@ static void handle_signals(struct job *job) {
         while ((signal = signals_next(job->signals)) > 0) {
                 char text[16] = "SIG";
 
+                if (signal == SIGCHLD)
+                        continue; /* it has woken us, that is all */
                 if (!signals_is_stop(signal)) {
                         curfew_run_signal(job->run, signal);
                 } else if (job->stopped_by) {
@@ -172,11 +186,23 @@ static void handle_signals(struct job *job) {
 }
 
 /* Why it is being stopped. A deadline that isn't ours has no text of ours. */
-static const char *why(struct job *job) {
+static const char *why(const struct job *job) {
         struct curfew_cause cause;
 
-        curfew_ctx_cause(job->ctx, &cause);
+        if (curfew_ctx_cause(job->ctx, &cause) == 0)
+                return job->has_exited ? "left over" : "asked from outside";
         return cause.code == -ETIMEDOUT ? "inherited deadline" : cause.text;
+}
+
+/* That a daemon is stopped may be a surprise. */
+static void tell_leftovers(struct job *job, const struct curfew_event *event) {
+        if (event->type != CURFEW_EVENT_STEP || !job->has_exited || job->has_told ||
+                curfew_ctx_err(job->ctx) < 0)
+                return;
+
+        job->has_told = true;
+        say("stopping what command '%s' has left running (--leftovers=leave lets it be)",
+                job->opts->argv[0]);
 }
 
 static void tell_events(struct job *job) {
@@ -184,8 +210,11 @@ static void tell_events(struct job *job) {
         struct curfew_event event;
 
         while (curfew_next_event(job->sup, &event) > 0) {
-                if (!job->opts->verbose)
+                job->has_exited = job->has_exited || event.type == CURFEW_EVENT_EXIT;
+                if (!job->opts->verbose) {
+                        tell_leftovers(job, &event);
                         continue;
+                }
                 switch (event.type) {
                 case CURFEW_EVENT_STEP: account_step(name, &event.step, why(job)); break;
                 case CURFEW_EVENT_EXIT: account_exit(name, curfew_now() - job->started); break;
@@ -208,6 +237,8 @@ static int job_wait(struct job *job) {
                         handle_signals(job);
                         r = curfew_dispatch(job->sup);
                 }
+                if (job->is_init)
+                        init_reap(curfew_run_pid(job->run));
                 if (r < 0) {
                         say("cannot supervise '%s' any longer: %s", job->opts->argv[0],
                                 strerror(-r));
@@ -283,5 +314,7 @@ int job_main(const struct opts *opts) {
         if (job_init(&job, opts) >= 0)
                 status = job_execute(&job);
         job_deinit(&job);
+        if (job.is_init)
+                init_finish(opts->stop);
         return status;
 }

@@ -18,6 +18,9 @@
 
 enum {
         KEY_STOP = 256, /* above all letters: long names only */
+        KEY_LEFTOVERS,
+        KEY_GUARANTEE,
+        KEY_INIT,
         KEY_HELP,
         KEY_VERSION,
 };
@@ -41,6 +44,15 @@ static const struct option options[] = {
         { 'f', "foreground", NULL,
                 "leave COMMAND in the terminal's foreground, to\n"
                 "read from it and get Ctrl-C, and ask it alone" },
+        { KEY_LEFTOVERS, "leftovers", "HOW",
+                "what to do with what COMMAND leaves running:\n"
+                "stop it after a second (the default), wait, leave" },
+        { KEY_GUARANTEE, "guarantee", "WHAT",
+                "run nothing unless all it starts can be held so\n"
+                "well: sealed, tracked or group" },
+        { KEY_INIT, "init", NULL,
+                "be a container's first process: no DURATION, reap\n"
+                "what is orphaned, stop the rest when COMMAND ends" },
         { 'v', "verbose", NULL, "say on stderr what is done and how it ended" },
         { KEY_HELP, "help", NULL, "print this and exit" },
         { KEY_VERSION, "version", NULL, "print the version and exit" },
@@ -127,6 +139,37 @@ static int set_stop_from(struct parser *parser, int key) {
         return 0;
 }
 
+/* The index of `value` among the words, from `first` on. */
+static int set_word(
+        const char *option, const char *value, const char *const words[], unsigned n, int *ret) {
+        for (unsigned i = 0; i < n; ++i)
+                if (strcmp(value, words[i]) == 0) {
+                        *ret = (int)i;
+                        return 0;
+                }
+        say("invalid word '%s' for '--%s': %s, %s or %s", value, option, words[0], words[1],
+                words[2]);
+        return -EINVAL;
+}
+
+static int set_leftovers(struct opts *opts, const char *value) {
+        static const char *const words[] = { "stop", "wait", "leave" };
+        int word, r = set_word("leftovers", value, words, 3, &word);
+
+        if (r == 0)
+                opts->leftovers = (enum opts_leftovers)word;
+        return r;
+}
+
+static int set_guarantee(struct opts *opts, const char *value) {
+        static const char *const words[] = { "group", "tracked", "sealed" };
+        int word, r = set_word("guarantee", value, words, 3, &word);
+
+        if (r == 0)
+                opts->guarantee = (enum curfew_guarantee)(CURFEW_GUARANTEE_GROUP + (unsigned)word);
+        return r;
+}
+
 static int apply(struct parser *parser, const struct option *option, const char *value) {
         struct opts *opts = &parser->opts;
         int r;
@@ -141,6 +184,9 @@ static int apply(struct parser *parser, const struct option *option, const char 
                 if (option->key == KEY_STOP)
                         return set_stop(opts, value);
                 return option->key == 's' ? set_signal(opts, value) : set_kill_after(opts, value);
+        case KEY_LEFTOVERS: return set_leftovers(opts, value);
+        case KEY_GUARANTEE: return set_guarantee(opts, value);
+        case KEY_INIT: opts->init = true; break;
         case 'p': opts->preserve_status = true; break;
         case 'f': opts->foreground = true; break;
         case 'v': opts->verbose = true; break;
@@ -306,8 +352,12 @@ static int parse_operands(struct parser *parser) {
         int r;
 
         if (!parser->next[0]) {
-                say("missing DURATION and COMMAND. " TRY);
+                say("missing %sCOMMAND. " TRY, opts->init ? "" : "DURATION and ");
                 return -EINVAL;
+        }
+        if (opts->init) {
+                opts->argv = (const char *const *)parser->next;
+                return 0;
         }
         r = parse_duration(parser->next[0], "", &opts->duration);
         if (r < 0)
@@ -339,13 +389,23 @@ static int settle_foreground(struct parser *parser) {
         return 0;
 }
 
+/* Called by that name it behaves as that does: what the command leaves is not its business. */
+static bool is_timeout(const char *name) {
+        const char *slash = name ? strrchr(name, '/') : NULL;
+
+        return name && strcmp(slash ? slash + 1 : name, "timeout") == 0;
+}
+
 int opts_parse(char *const argv[], struct opts *ret) {
         struct parser parser = {
                 .opts = { .stop = { { .signal = SIGTERM } } },
                 .next = argv[0] ? argv + 1 : argv,
         };
-        int r = parse_options(&parser);
+        int r;
 
+        if (is_timeout(argv[0]))
+                parser.opts.leftovers = OPTS_LEAVE;
+        r = parse_options(&parser);
         if (r == 0 && parser.opts.mode == OPTS_RUN) {
                 r = parse_operands(&parser);
                 if (r == 0)
@@ -374,6 +434,7 @@ static void print_option(const struct option *option) {
 
 void opts_print_help(void) {
         printf("Usage: curfew [OPTION]... DURATION COMMAND [ARG]...\n"
+               "       curfew [OPTION]... --init COMMAND [ARG]...\n"
                "       curfew left\n"
                "\n"
                "Run COMMAND. If it still runs after DURATION, ask it and what it has started to\n"

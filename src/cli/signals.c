@@ -42,7 +42,7 @@ static bool is_received(int signal) {
                action.sa_handler != SIG_IGN;
 }
 
-int signals_open(void) {
+int signals_open(bool children) {
         sigset_t received;
         int fd;
 
@@ -50,6 +50,8 @@ int signals_open(void) {
         for (int signal = 1; signal <= SIGRTMAX; ++signal)
                 if (is_received(signal))
                         sigaddset(&received, signal);
+        if (children)
+                sigaddset(&received, SIGCHLD);
         sigprocmask(SIG_BLOCK, &received, NULL);
 
         /* A parent that ignores it has us inherit that, and then there is no status to wait for. */

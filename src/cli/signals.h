@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /* From now on the signals that would end this process, and weren't ignored, wait in the descriptor
- * that this returns, or a negative errno. */
-int signals_open(void);
+ * that this returns, or a negative errno; and SIGCHLD if `children`. */
+int signals_open(bool children);
 
 /* The next of them, or 0. Those that this process has caused itself are left out. */
 int signals_next(int fd);

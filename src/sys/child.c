@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sys/child.h"
+#include "base/clock.h"
 #include "sys/call.h"
 
 #include <poll.h>
@@ -29,6 +30,8 @@ struct pidfd_info_v0 {
         uint32_t ids[11]; /* pid, tgid, ppid, and real, effective, saved, fs: uid, gid */
         int32_t exit_code;
 };
+
+#define LOST_TIME (CLOCK_SEC / 20)
 
 #define GET_INFO  _IOWR(0xFF, 11, struct pidfd_info_v0) /* PIDFD_GET_INFO, Linux 6.13 */
 #define INFO_EXIT (UINT64_C(1) << 3)                    /* PIDFD_INFO_EXIT, Linux 6.15 */
@@ -81,6 +84,15 @@ static void exit_from_status(int status, struct child_exit *ret) {
         ret->core_dumped = !WIFEXITED(status) && WCOREDUMP(status);
 }
 
+/* Nobody waits for the orphan of a process that nobody is told of. */
+static bool is_given_up(struct child *child) {
+        int64_t now = clock_now();
+
+        if (child->lost == 0)
+                child->lost = now;
+        return now - child->lost >= LOST_TIME;
+}
+
 /* Somebody else's wait has taken the status, or is just about to: then the pidfd still has a
  * process to speak of, but not its end, and will in a moment. */
 static int ask_pidfd(struct child *child, struct child_exit *ret) {
@@ -91,9 +103,10 @@ static int ask_pidfd(struct child *child, struct child_exit *ret) {
                 return 0;
 
         if (ioctl(child->pidfd, GET_INFO, &info) == 0) {
-                if (!(info.mask & INFO_EXIT))
+                if (info.mask & INFO_EXIT)
+                        exit_from_status(info.exit_code, &how);
+                else if (!is_given_up(child))
                         return 0;
-                exit_from_status(info.exit_code, &how);
         }
 
         child->reaped = true;

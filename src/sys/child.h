@@ -9,7 +9,8 @@
 struct child {
         pid_t pid;
         int pidfd;
-        bool reaped; /* by us, or found to have been by somebody else */
+        bool reaped;  /* by us, or found to have been by somebody else */
+        int64_t lost; /* since then it has ended, and whoever can wait for it doesn't; or 0 */
 };
 
 #define CHILD_NULL                                                                                 \
