@@ -140,6 +140,13 @@ static int reap(struct keeper_state *keeper) {
         return r;
 }
 
+/* The init of a namespace can signal all that is in it at once, and nothing else: the numbers in
+ * /proc are not those that it knows. */
+static int hunt_namespace(struct keeper_state *keeper) {
+        sys_call(SYS_kill, -1, SIGKILL);
+        return reap(keeper);
+}
+
 /* One round of it. 0 as long as something may live. */
 static int hunt(struct keeper_state *keeper) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
@@ -156,7 +163,9 @@ static int hunt(struct keeper_state *keeper) {
 }
 
 static int reap_or_hunt(struct keeper_state *keeper) {
-        return keeper->killing ? hunt(keeper) : reap(keeper);
+        if (!keeper->killing)
+                return reap(keeper);
+        return keeper->own->is_namespace ? hunt_namespace(keeper) : hunt(keeper);
 }
 
 /* Lives */
@@ -165,9 +174,16 @@ static pid_t own_pid(void) {
         return (pid_t)sys_call(SYS_getpid);
 }
 
+static void sweep_namespace(const struct sweep *sweep, pid_t target) {
+        if (sys_call(SYS_kill, target, sweep->signal) == 0 && sweep->cont)
+                sys_call(SYS_kill, target, SIGCONT);
+}
+
 static void sweep_tree(const struct life *life, struct sweep *sweep) {
         if (life->group >= 0)
                 cgroup_sweep(life->group, life->ward->cgroup, sweep);
+        else if (life->ward->is_namespace)
+                sweep_namespace(sweep, sweep->group > 0 ? -sweep->group : -1);
         else
                 sweep_descendants(sweep, own_pid());
 }
@@ -176,8 +192,14 @@ static void sweep_tree(const struct life *life, struct sweep *sweep) {
 static void sweep_leader(
         const struct keeper_state *keeper, const struct life *life, struct sweep *sweep) {
         struct proc_stat stat;
-        bool there = life->group >= 0 ? proc_is_in_cgroup(life->ward->leader, life->ward->cgroup)
-                                      : !keeper->leader_gone;
+        bool there;
+
+        if (life->ward->is_namespace) {
+                sweep_namespace(sweep, keeper->leader_gone ? 0 : life->ward->leader);
+                return;
+        }
+        there = life->group >= 0 ? proc_is_in_cgroup(life->ward->leader, life->ward->cgroup)
+                                 : !keeper->leader_gone;
 
         if (there && proc_stat(life->ward->leader, &stat) == 0)
                 sweep_process(sweep, &stat);
@@ -253,6 +275,7 @@ static bool begin_life(struct life *life, const struct ward *ward) {
         life->group = cgroup_open(KEEPER_GROUPS, ward->cgroup);
         if (life->group < 0)
                 return false;
+        cgroup_thaw(life->group);
         life->events = cgroup_open_events(life->group);
         return true;
 }

@@ -204,6 +204,10 @@ static bool freeze(int group) {
         return frozen > 0;
 }
 
+void cgroup_thaw(int group) {
+        write_file(group, "cgroup.freeze", "0");
+}
+
 /* Unfrozen, what is forked meanwhile must be looked for. What is younger than the step may be a
  * clean-up. */
 static void drop_younger(struct proc_list *list, size_t first, uint64_t began) {
@@ -230,7 +234,7 @@ int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
                 sweep_from(sweep, name, &list, done);
                 done = list.n;
         }
-        write_file(group, "cgroup.freeze", "0");
+        cgroup_thaw(group);
         return r;
 }
 
@@ -245,7 +249,7 @@ static int kill_listed(int group, const char *name) {
         for (size_t i = 0; i < list.n; ++i)
                 if (proc_is_in_cgroup(list.items[i].pid, name))
                         sweep_process(&sweep, &list.items[i]);
-        write_file(group, "cgroup.freeze", "0");
+        cgroup_thaw(group);
         return r < 0 ? r : list.n > 0;
 }
 

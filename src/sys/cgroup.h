@@ -28,6 +28,9 @@ int cgroup_list(int group, struct proc_list *ret);
  * its group, is that one's. */
 int cgroup_sweep(int group, const char *name, struct sweep *sweep);
 
+/* Let it go on, whoever has frozen it: a sweep that was cut short may have. */
+void cgroup_thaw(int group);
+
 /* SIGKILL to all that is in it and all that it forks. The group can't be used again (Linux 6.18:
  * what is born there then dies at once). */
 int cgroup_kill(int group, const char *name);

@@ -115,7 +115,7 @@ _in_child_ static long clone3(
  * that threads would share.
  */
 int clone_child(const struct clone_plan *plan, struct child *ret) {
-        int pidfd = -1, flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+        int pidfd = -1, flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | plan->namespaces;
         struct clone3_args args = {
                 .pidfd = (uintptr_t)&pidfd,
                 .stack = (uintptr_t)plan->stack,

@@ -17,6 +17,7 @@ struct clone_plan {
         size_t size;
         int cgroup;        /* to be born into (Linux 5.7), or -1 */
         bool shares_files; /* it has the caller's descriptor table, not a copy */
+        int namespaces;    /* CLONE_NEW… */
 };
 
 /*

@@ -9,6 +9,9 @@
 #include <linux/close_range.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -106,7 +109,9 @@ struct nursery {
         int leader_pidfd;
         pid_t keeper;
         int keeper_alive, leader_alive; /* 1 until it has left the memory */
-        int cancelled;                  /* the leader is not to go on */
+        int namespaces;
+        char uid_map[40], gid_map[40]; /* of a new user namespace */
+        int cancelled;                 /* the leader is not to go on */
 };
 
 _in_child_ static void wait_until_cleared(int *word) {
@@ -125,10 +130,39 @@ _in_child_ static int lead(void *arg) {
         return spawn_become(nursery->image);
 }
 
+_in_child_ static int write_file(const char *path, const char *text) {
+        long fd = sys_call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC), r;
+        size_t n = 0;
+
+        if (fd < 0)
+                return (int)fd;
+        while (text[n])
+                ++n;
+        r = sys_call(SYS_write, fd, text, n);
+        sys_call(SYS_close, fd);
+        return r < 0 ? (int)r : 0;
+}
+
+/* In a user namespace of its own it is nobody until it says who it was outside. */
+_in_child_ static int settle_namespaces(struct nursery *nursery) {
+        int r = 0;
+
+        if (!(nursery->namespaces & CLONE_NEWUSER))
+                return 0;
+        r = write_file("/proc/self/setgroups", "deny");
+        if (r == 0)
+                r = write_file("/proc/self/uid_map", nursery->uid_map);
+        if (r == 0)
+                r = write_file("/proc/self/gid_map", nursery->gid_map);
+        return r;
+}
+
 _in_child_ static int bear(struct nursery *nursery) {
         static const unsigned long default_action[8];
-        long r = sys_call(SYS_rt_sigaction, SIGCHLD, default_action, NULL, _NSIG / 8);
+        long r = settle_namespaces(nursery);
 
+        if (r >= 0)
+                r = sys_call(SYS_rt_sigaction, SIGCHLD, default_action, NULL, _NSIG / 8);
         if (r >= 0)
                 r = sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         if (r >= 0)
@@ -209,6 +243,7 @@ static int start(struct keeper *keeper, const struct keeper_kit *kit, struct nur
                 .size = kit->stack.size,
                 .cgroup = -1,
                 .shares_files = true,
+                .namespaces = nursery->namespaces,
         };
         int ends[2], r;
 
@@ -253,6 +288,22 @@ int keeper_start_guard(struct keeper *keeper, const struct keeper_kit *kit) {
         return r;
 }
 
+/* In another PID namespace the leader has another number than the one its keeper knows it by; which
+ * one that is here its pidfd tells (proc_pid_fdinfo(5)). */
+static pid_t number_of(int pidfd, pid_t fallback) {
+        char path[32], buf[512] = "";
+        const char *p;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return fallback;
+        p = read(fd, buf, sizeof(buf) - 1) > 0 ? strstr(buf, "\nPid:") : NULL;
+        close_fd(fd);
+        return p ? (pid_t)strtol(p + 5, NULL, 10) : fallback;
+}
+
 static int start_tree(struct keeper *keeper, const struct keeper_kit *kit, struct nursery *nursery,
         enum curfew_stage *ret_stage, struct child *ret_leader) {
         _cleanup_(close_fdp) int pidfd = -1;
@@ -267,15 +318,29 @@ static int start_tree(struct keeper *keeper, const struct keeper_kit *kit, struc
         if (r < 0)
                 return r;
 
-        *ret_leader = (struct child){ .pid = nursery->ward->leader, .pidfd = steal_fd(&pidfd) };
+        *ret_leader = (struct child){ .pid = nursery->ward->leader, .pidfd = pidfd };
+        if (nursery->namespaces)
+                ret_leader->pid = number_of(pidfd, nursery->ward->leader);
+        steal_fd(&pidfd);
         return 0;
 }
 
+static void write_map(char map[40], uint64_t id) {
+        char *p = dir_append_number(map, id);
+
+        dir_append(dir_append_number(dir_append(p, " "), id), " 1");
+}
+
 int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit, struct ward *ward,
-        size_t index, const struct spawn_stack *stack, const struct spawn_plan *plan,
-        enum curfew_stage *ret_stage, struct child *ret_leader) {
+        size_t index, int namespaces, const struct spawn_stack *stack,
+        const struct spawn_plan *plan, enum curfew_stage *ret_stage, struct child *ret_leader) {
         struct spawn_image image = SPAWN_IMAGE(plan, 0);
-        struct nursery nursery = { .image = &image, .ward = ward, .leader_alive = 1 };
+        struct nursery nursery = {
+                .image = &image,
+                .ward = ward,
+                .leader_alive = 1,
+                .namespaces = namespaces,
+        };
         struct spawn_guard guard;
         int r;
 
@@ -286,6 +351,8 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit, struc
                 .size = stack->size,
         };
         dir_append_number(nursery.index, index);
+        write_map(nursery.uid_map, geteuid());
+        write_map(nursery.gid_map, getegid());
 
         spawn_begin(plan->cmd, &guard);
         r = start_tree(keeper, kit, &nursery, ret_stage, ret_leader);

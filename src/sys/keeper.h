@@ -70,12 +70,12 @@ void keeper_init(struct keeper *keeper, struct loop *loop, void (*changed)(struc
 /* One for all wards whose trees are control groups. */
 int keeper_start_guard(struct keeper *keeper, const struct keeper_kit *kit);
 
-/* One that is the subreaper of a tree, and its leader below it, executing as spawn() does. If
- * *ret_stage is CURFEW_STAGE_TREE, it was the keeper that could not be started, and nothing of the
- * plan was executed. */
+/* In new namespaces (CLONE_NEW…), or 0: one that is the subreaper of a tree, and its leader below
+ * it, executing as spawn() does. If *ret_stage is CURFEW_STAGE_TREE, it was the keeper that could
+ * not be started, and nothing of the plan was executed. */
 int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit, struct ward *ward,
-        size_t index, const struct spawn_stack *stack, const struct spawn_plan *plan,
-        enum curfew_stage *ret_stage, struct child *ret_leader);
+        size_t index, int namespaces, const struct spawn_stack *stack,
+        const struct spawn_plan *plan, enum curfew_stage *ret_stage, struct child *ret_leader);
 
 /* Read what it has reported. */
 void keeper_look(struct keeper *keeper);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "sys/tree.h"
 
+#include <sched.h>
 #include <sys/epoll.h>
 
 /*
@@ -27,8 +28,8 @@ static void on_keeper(struct keeper *keeper) {
         tree->changed(tree);
 }
 
-static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
-        struct child *ret_leader) {
+static int start_in(struct tree *tree, const struct spawn_plan *plan, int namespaces,
+        enum curfew_stage *ret_stage, struct child *ret_leader) {
         struct forest *forest = tree->forest;
         size_t index;
         int r = forest_prepare_keeper(forest);
@@ -38,9 +39,10 @@ static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_s
         if (r < 0)
                 return r;
 
+        forest->wards[index].is_namespace = namespaces != 0;
         forest->wards[index].used = 1;
         keeper_init(&tree->keeper, tree->loop, on_keeper);
-        r = keeper_start_tree(&tree->keeper, &forest->kit, &forest->wards[index], index,
+        r = keeper_start_tree(&tree->keeper, &forest->kit, &forest->wards[index], index, namespaces,
                 &forest->stack, plan, ret_stage, ret_leader);
         if (r < 0) {
                 forest_release_ward(forest, index);
@@ -48,10 +50,25 @@ static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_s
         }
 
         if (tree->own_group)
-                forest->wards[index].group = ret_leader->pid;
+                forest->wards[index].group = forest->wards[index].leader;
         tree->ward = index;
         tree->leader_is_ours = false;
         return 0;
+}
+
+static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+        struct child *ret_leader) {
+        return start_in(tree, plan, 0, ret_stage, ret_leader);
+}
+
+/* Without privilege it takes a user namespace to make another. */
+static int start_namespace(struct tree *tree, const struct spawn_plan *plan,
+        enum curfew_stage *ret_stage, struct child *ret_leader) {
+        int r = start_in(tree, plan, CLONE_NEWPID, ret_stage, ret_leader);
+
+        if (r == -EPERM && *ret_stage == CURFEW_STAGE_TREE)
+                r = start_in(tree, plan, CLONE_NEWPID | CLONE_NEWUSER, ret_stage, ret_leader);
+        return r;
 }
 
 static bool is_kept(const struct tree *tree) {
@@ -128,8 +145,8 @@ static int list(struct tree *tree, struct proc_list *ret) {
 static int is_empty(struct tree *tree) {
         if (is_kept(tree))
                 return 0;
-        if (tree->keeper.clean)
-                return 1;
+        if (tree->keeper.clean || tree->backend == &tree_namespace)
+                return 1; /* a namespace ends with its init, whatever ends that */
         fall_back(tree);
         return tree_is_empty(tree);
 }
@@ -138,6 +155,22 @@ const struct tree_backend tree_keeper = {
         .name = CURFEW_BACKEND_KEEPER,
         .guarantee = CURFEW_GUARANTEE_TRACKED,
         .start = start,
+        .peek = peek,
+        .leader_exited = leader_exited,
+        .settle = settle,
+        .sweep = sweep,
+        .kill = end,
+        .list = list,
+        .is_empty = is_empty,
+        .deinit = release,
+};
+
+/* The same, but that the keeper is the init of a PID namespace: so the kernel ends all of it when
+ * that ends. */
+const struct tree_backend tree_namespace = {
+        .name = CURFEW_BACKEND_PID_NAMESPACE,
+        .guarantee = CURFEW_GUARANTEE_SEALED,
+        .start = start_namespace,
         .peek = peek,
         .leader_exited = leader_exited,
         .settle = settle,

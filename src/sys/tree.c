@@ -9,7 +9,12 @@
  * rest is a table.
  */
 
-static const struct tree_backend *const backends[] = { &tree_cgroup, &tree_keeper, &tree_group };
+static const struct tree_backend *const backends[] = {
+        &tree_cgroup,
+        &tree_keeper,
+        &tree_group,
+        &tree_namespace,
+};
 
 void tree_init(struct tree *tree, struct forest *forest, struct child *leader, bool own_group,
         void (*changed)(struct tree *tree)) {
@@ -35,8 +40,10 @@ void tree_deinit(struct tree *tree) {
 }
 
 static bool is_wanted(const struct tree_backend *backend, const struct curfew_cmd *cmd) {
-        return backend->guarantee >= cmd->guarantee &&
-               (cmd->backend == CURFEW_BACKEND_ANY || cmd->backend == backend->name);
+        bool is_named = cmd->backend == CURFEW_BACKEND_ANY ? backend != &tree_namespace
+                                                           : cmd->backend == backend->name;
+
+        return is_named && backend->guarantee >= cmd->guarantee;
 }
 
 /* If none does, it is the best one's reason that is told. */

@@ -47,7 +47,7 @@ struct tree_backend {
         void (*deinit)(struct tree *tree);
 };
 
-extern const struct tree_backend tree_cgroup, tree_keeper, tree_group;
+extern const struct tree_backend tree_cgroup, tree_keeper, tree_group, tree_namespace;
 
 #define TREE_NO_WARD SIZE_MAX
 

@@ -16,6 +16,7 @@ struct ward {
         _Atomic uint32_t taken; /* steps that have been taken: written after the step, and … */
         _Atomic int64_t due;    /* … after the time at which the next one is */
         bool detach;
+        bool is_namespace; /* its keeper is the init of a PID namespace */
         pid_t leader;
         pid_t group; /* the process group that the leader leads, or 0 */
         struct curfew_step plan[CURFEW_MAX_STEPS];
