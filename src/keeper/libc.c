@@ -48,6 +48,8 @@ _Noreturn void keeper_start(long *stack) {
                 sys_call(SYS_exit_group, status);
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): these have no better names. */
+
 int *__errno_location(void) {
         static int error;
 
@@ -56,6 +58,7 @@ int *__errno_location(void) {
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n) {
         for (size_t i = 0; i < n; ++i)
+                /* cppcheck-suppress useStandardLibrary */
                 ((char *)to)[i] = ((const char *)from)[i];
         return to;
 }
@@ -115,6 +118,8 @@ int clock_gettime(clockid_t clock, struct timespec *ret) {
         return (int)sys_call(SYS_clock_gettime, clock, ret);
 }
 
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
+
 /* A mapping for each: there are few, and they are lists that grow. */
 struct block {
         size_t size; /* of the mapping */
@@ -124,21 +129,24 @@ struct block {
 void *realloc(void *old, size_t size) {
         struct block *block = old ? (struct block *)((char *)old - sizeof(*block)) : NULL;
         size_t need = size + sizeof(*block);
-        long r;
 
         if (need < size)
                 return NULL;
         if (block)
-                r = sys_call(SYS_mremap, block, block->size, need, MREMAP_MAYMOVE);
+                block = sys_pointer(sys_call(SYS_mremap, block, block->size, need, MREMAP_MAYMOVE));
         else
-                r = sys_call(SYS_mmap, NULL, need, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (r < 0 && r > -4096)
+                block = sys_pointer(sys_call(SYS_mmap, NULL, need, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        if (!block)
                 return NULL;
 
-        block = (struct block *)r;
         block->size = need;
         return block->data;
+}
+
+/* What is mapped is zero. */
+void *calloc(size_t n, size_t size) {
+        return size == 0 || n > SIZE_MAX / size ? NULL : realloc(NULL, n * size);
 }
 
 void free(void *ptr) {

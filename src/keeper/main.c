@@ -63,15 +63,14 @@ enum { FD_HOST, FD_PIDFD, FD_SIGNALS, FD_LIVES };
 /* Setting up */
 
 static int map_wards(struct keeper_state *keeper) {
-        long size = sys_call(SYS_lseek, KEEPER_WARDS, 0L, SEEK_END), r;
+        long size = sys_call(SYS_lseek, KEEPER_WARDS, 0L, SEEK_END);
 
         if (size < (long)sizeof(struct ward))
                 return -EINVAL;
-        r = sys_call(SYS_mmap, NULL, size, PROT_READ, MAP_SHARED, KEEPER_WARDS, 0L);
-        if (r < 0 && r > -4096)
-                return (int)r;
-
-        keeper->wards = (struct ward *)r;
+        keeper->wards = sys_pointer(
+                sys_call(SYS_mmap, NULL, size, PROT_READ, MAP_SHARED, KEEPER_WARDS, 0L));
+        if (!keeper->wards)
+                return -ENOMEM;
         keeper->n_wards = (size_t)size / sizeof(struct ward);
         return 0;
 }
@@ -110,9 +109,7 @@ static int init(struct keeper_state *keeper, const char *index) {
         r = open_signals(keeper);
         if (r == 0 && index)
                 r = find_own_ward(keeper, index);
-        if (r == 0)
-                keeper->fds = realloc(NULL, FD_LIVES * sizeof(*keeper->fds));
-        return r == 0 && !keeper->fds ? -ENOMEM : r;
+        return r;
 }
 
 /* To the host */
@@ -165,7 +162,7 @@ static int hunt(struct keeper_state *keeper) {
 static int reap_or_hunt(struct keeper_state *keeper) {
         if (!keeper->killing)
                 return reap(keeper);
-        return keeper->own->is_namespace ? hunt_namespace(keeper) : hunt(keeper);
+        return keeper->own && keeper->own->is_namespace ? hunt_namespace(keeper) : hunt(keeper);
 }
 
 /* Lives */
@@ -285,19 +282,18 @@ static bool is_mine(const struct keeper_state *keeper, const struct ward *ward) 
 }
 
 static int begin_lives(struct keeper_state *keeper) {
-        size_t size;
+        size_t n = 0;
 
         for (size_t i = 0; i < keeper->n_wards; ++i)
-                keeper->n_lives += is_mine(keeper, &keeper->wards[i]);
+                n += is_mine(keeper, &keeper->wards[i]);
+        if (n == 0)
+                return 0;
 
-        size = keeper->n_lives * sizeof(*keeper->lives);
-        keeper->lives = realloc(NULL, size);
-        size = (FD_LIVES + keeper->n_lives) * sizeof(*keeper->fds);
-        keeper->fds = realloc(keeper->fds, size);
+        keeper->lives = calloc(n, sizeof(*keeper->lives));
+        keeper->fds = calloc(FD_LIVES + n, sizeof(*keeper->fds));
         if (!keeper->lives || !keeper->fds)
                 return -ENOMEM;
 
-        keeper->n_lives = 0;
         for (size_t i = 0; i < keeper->n_wards; ++i) {
                 const struct ward *ward = &keeper->wards[i];
 
@@ -309,7 +305,7 @@ static int begin_lives(struct keeper_state *keeper) {
 
 /* What was started to outlive its host is let go of. */
 static void ask(struct keeper_state *keeper, struct life *life) {
-        if (life->ward->detach)
+        if (life->ward->detach) /* NOLINT(clang-analyzer-core.NullDereference): it was begun */
                 end_life(life);
         else if (life->stop.state == STOP_RUNNING)
                 handle(keeper, life, STOP_ASK);
@@ -367,13 +363,14 @@ static void wait(struct keeper_state *keeper) {
         sys_call(SYS_ppoll, keeper->fds, n, due == CLOCK_NEVER ? NULL : &timeout, NULL, 0);
 }
 
-static void read_host(struct keeper_state *keeper) {
-        char request;
+static void look_at_host(struct keeper_state *keeper) {
+        bool has_exited = keeper->fds[FD_PIDFD].revents != 0;
+        char request = 0;
         long n = sys_call(SYS_recvfrom, KEEPER_HOST, &request, 1, MSG_DONTWAIT, NULL, NULL);
 
         if (n == 1 && request == KEEPER_KILL)
                 keeper->killing = true;
-        if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
+        if (has_exited || n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
                 become_orphan(keeper);
 }
 
@@ -381,7 +378,7 @@ static void read_host(struct keeper_state *keeper) {
  * this may be a curfew around the host. */
 static void read_signals(struct keeper_state *keeper) {
         const struct keeper_report asked = { .type = KEEPER_ASKED };
-        struct signalfd_siginfo info;
+        struct signalfd_siginfo info = { 0 };
 
         while (sys_call(SYS_read, keeper->signals, &info, sizeof(info)) == (long)sizeof(info))
                 if (stop_signal_terminates((int)info.ssi_signo))
@@ -401,19 +398,17 @@ static bool has_ended(struct keeper_state *keeper) {
 
 int keeper_main(int argc, char *argv[]) {
         const struct keeper_report empty = { .type = KEEPER_EMPTY };
-        struct keeper_state keeper = { 0 };
+        struct pollfd fds[FD_LIVES] = { 0 };
+        struct keeper_state keeper = { .fds = fds };
 
         if (init(&keeper, argc > 1 ? argv[1] : NULL) < 0)
                 return 1;
 
         while (!has_ended(&keeper)) {
                 wait(&keeper);
-                if (keeper.fds[FD_SIGNALS].revents)
-                        read_signals(&keeper);
-                if (keeper.fds[FD_HOST].revents)
-                        read_host(&keeper);
-                if (keeper.fds[FD_PIDFD].revents && !keeper.orphaned)
-                        become_orphan(&keeper);
+                read_signals(&keeper);
+                if (!keeper.orphaned)
+                        look_at_host(&keeper);
                 for (size_t i = 0; i < keeper.n_lives; ++i)
                         advance(&keeper, &keeper.lives[i]);
         }

@@ -14,6 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What a call that maps memory returns, as a pointer; or NULL. */
+static inline void *sys_pointer(long r) {
+        return r < 0 && r > -4096 ? NULL : (void *)r; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* All six arguments are always passed, since those left out are nobody's business. */
 #define sys_call(...) sys_call_(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define sys_call_(nr, a, b, c, d, e, f, ...)                                                       \

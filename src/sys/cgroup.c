@@ -120,26 +120,36 @@ int cgroup_is_populated(int events) {
         return read_event(events, "populated ");
 }
 
-/* Each group below that is not another curfew's, unless these are wanted as well. */
-static int list_below(int group, bool all, unsigned depth, struct proc_list *list) {
-        int r = proc_list_add_file(list, group, "cgroup.procs", 0);
+static bool is_foreign(const char *name) {
+        return strncmp(name, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) == 0;
+}
+
+static int list_below(int group, bool all, unsigned depth, struct proc_list *list);
+
+/* Each group in it that is not another curfew's, unless these are wanted as well. */
+static int list_folders(int group, bool all, unsigned depth, struct proc_list *list) {
         struct dir dir;
         const char *name;
+        int r = 0;
 
-        if (r < 0 || depth == MAX_DEPTH || dir_open(&dir, group, ".") < 0)
-                return r;
+        if (dir_open(&dir, group, ".") < 0)
+                return 0;
         while (r >= 0 && (name = dir_next_folder(&dir))) {
-                int fd = -1;
+                int fd = all || !is_foreign(name) ? cgroup_open(group, name) : -1;
 
-                if (all || strncmp(name, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) != 0)
-                        fd = cgroup_open(group, name);
-                if (fd >= 0) {
-                        r = list_below(fd, all, depth + 1, list);
-                        sys_call(SYS_close, fd);
-                }
+                if (fd < 0)
+                        continue;
+                r = list_below(fd, all, depth + 1, list);
+                sys_call(SYS_close, fd);
         }
         dir_close(&dir);
         return r;
+}
+
+static int list_below(int group, bool all, unsigned depth, struct proc_list *list) {
+        int r = proc_list_add_file(list, group, "cgroup.procs", 0);
+
+        return r < 0 || depth == MAX_DEPTH ? r : list_folders(group, all, depth, list);
 }
 
 int cgroup_list(int group, struct proc_list *ret) {

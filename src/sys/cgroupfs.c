@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sys/cgroupfs.h"
+#include "base/ascii.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +16,49 @@
  * nothing about the place is assumed.
  */
 
-static void fclosep(FILE **file) {
-        if (*file)
-                fclose(*file);
+static int read_all(int fd, char **ret) {
+        _cleanup_(freep) char *text = NULL;
+        size_t used = 0, size = 0;
+        ssize_t n;
+
+        do {
+                if (size - used < 1024) {
+                        char *grown = realloc(text, size + 8192);
+
+                        if (!grown)
+                                return -ENOMEM;
+                        text = grown;
+                        size += 8192;
+                }
+                n = read(fd, text + used, size - used - 1);
+                used += n > 0 ? (size_t)n : 0;
+        } while (n > 0 || (n < 0 && errno == EINTR));
+        if (n < 0)
+                return -errno;
+
+        text[used] = 0;
+        *ret = steal_ptr(text);
+        return 0;
+}
+
+static int read_file(const char *path, char **ret) {
+        _cleanup_(close_fdp) int fd = -1;
+
+        fd = raise_fd(open(path, O_RDONLY | O_CLOEXEC));
+        return fd < 0 ? -errno : read_all(fd, ret);
+}
+
+/* Cut off the part up to the separator, and go on behind it. NULL: there is no more. */
+static char *cut(char **text, char separator) {
+        char *part = *text, *end;
+
+        if (!part)
+                return NULL;
+        end = strchr(part, separator);
+        if (end)
+                *end = 0;
+        *text = end ? end + 1 : NULL;
+        return part;
 }
 
 /* Blanks and the like are written as three octal digits. */
@@ -25,32 +66,29 @@ static void unescape(char *text) {
         char *to = text;
 
         for (const char *p = text; *p; ++to) {
-                unsigned c;
-                int n = 0;
+                bool octal = p[0] == '\\' && ascii_digit(p[1], 8) >= 0 &&
+                             ascii_digit(p[2], 8) >= 0 && ascii_digit(p[3], 8) >= 0;
 
-                if (sscanf(p, "\\%3o%n", &c, &n) == 1 && n == 4) {
-                        *to = (char)c;
-                        p += 4;
-                } else {
-                        *to = *p++;
-                }
+                if (octal)
+                        *to = (char)(64 * ascii_digit(p[1], 8) + 8 * ascii_digit(p[2], 8) +
+                                     ascii_digit(p[3], 8));
+                else
+                        *to = *p;
+                p += octal ? 4 : 1;
         }
         *to = 0;
 }
 
 static int find_group(char **ret) {
-        _cleanup_(fclosep) FILE *file = NULL;
-        _cleanup_(freep) char *line = NULL;
-        size_t size = 0;
+        _cleanup_(freep) char *text = NULL;
+        char *rest, *line;
+        int r = read_file("/proc/self/cgroup", &text);
 
-        file = fopen("/proc/self/cgroup", "re");
-        if (!file)
-                return -errno;
-
-        while (getline(&line, &size, file) > 0) {
+        if (r < 0)
+                return r;
+        for (rest = text; (line = cut(&rest, '\n'));) {
                 if (strncmp(line, "0::/", 4) != 0)
                         continue;
-                line[strcspn(line, "\n")] = 0;
                 *ret = strdup(line + 3);
                 return *ret ? 0 : -ENOMEM;
         }
@@ -68,14 +106,19 @@ static const char *below(const char *group, const char *root) {
         return group + n;
 }
 
-static int make_path(const char *mountinfo, const char *group, char **ret) {
-        _cleanup_(freep) char *root = NULL;
-        _cleanup_(freep) char *point = NULL;
-        const char *type = strstr(mountinfo, " - "), *rest;
+/* Where the group is by this line of mountinfo, which is changed. */
+static int open_mounted(char *line, const char *group) {
+        _cleanup_(freep) char *path = NULL;
+        const char *type = strstr(line, " - "), *rest;
+        char *root = NULL, *point = NULL;
+        int fd;
 
         if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
                 return -ENOENT;
-        if (sscanf(mountinfo, "%*d %*d %*s %ms %ms", &root, &point) != 2)
+        for (int field = 1; field <= 4; ++field)
+                root = cut(&line, ' ');
+        point = cut(&line, ' ');
+        if (!root || !point)
                 return -ENOENT;
 
         unescape(root);
@@ -83,38 +126,28 @@ static int make_path(const char *mountinfo, const char *group, char **ret) {
         rest = below(group, root);
         if (!rest)
                 return -ENOENT;
-        return asprintf(ret, "%s%s", point, rest) < 0 ? -ENOMEM : 0;
-}
-
-static int open_path(const char *path) {
-        int fd = raise_fd(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-
+        if (asprintf(&path, "%s%s", point, rest) < 0)
+                return -ENOMEM;
+        fd = raise_fd(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         return fd < 0 ? -errno : fd;
 }
 
-/* mkdir(2) there will tell for sure, but this tells without doing it. */
-static int check(int fd) {
-        return faccessat(fd, ".", W_OK, AT_EACCESS) < 0 ? -errno : 0;
+static int open_group(const char *group) {
+        _cleanup_(freep) char *text = NULL;
+        char *rest, *line;
+        int r = read_file("/proc/self/mountinfo", &text);
+
+        if (r < 0)
+                return r;
+        r = -ENOENT;
+        for (rest = text; r == -ENOENT && (line = cut(&rest, '\n'));)
+                r = open_mounted(line, group);
+        return r;
 }
 
-static int open_group(const char *group) {
-        _cleanup_(fclosep) FILE *file = NULL;
-        _cleanup_(freep) char *line = NULL;
-        size_t size = 0;
-        int r = -ENOENT;
-
-        file = fopen("/proc/self/mountinfo", "re");
-        if (!file)
-                return -errno;
-
-        while (r == -ENOENT && getline(&line, &size, file) > 0) {
-                _cleanup_(freep) char *path = NULL;
-
-                r = make_path(line, group, &path);
-                if (r >= 0)
-                        r = open_path(path);
-        }
-        return r;
+/* mkdir(2) there would tell for sure; this tells without doing it. */
+static int check(int fd) {
+        return faccessat(fd, ".", W_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
 int cgroupfs_open(void) {
@@ -122,11 +155,9 @@ int cgroupfs_open(void) {
         _cleanup_(freep) char *group = NULL;
         int r = find_group(&group);
 
-        if (r < 0)
-                return r;
-        fd = open_group(group);
-        if (fd < 0)
-                return fd;
-        r = check(fd);
+        if (r == 0)
+                r = fd = open_group(group);
+        if (r >= 0)
+                r = check(fd);
         return r < 0 ? r : steal_fd(&fd);
 }

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 /*
  * A keeper costs what a start costs: it is cloned into the host's memory, and executes a program of
@@ -114,7 +115,7 @@ struct nursery {
         int cancelled;                 /* the leader is not to go on */
 };
 
-_in_child_ static void wait_until_cleared(int *word) {
+_in_child_ static void wait_until_cleared(const int *word) {
         while (__atomic_load_n(word, __ATOMIC_ACQUIRE))
                 sys_call(SYS_futex, word, FUTEX_WAIT, 1, NULL, NULL, 0);
 }
@@ -331,15 +332,15 @@ static void write_map(char map[40], uint64_t id) {
         dir_append(dir_append_number(dir_append(p, " "), id), " 1");
 }
 
-int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit, struct ward *ward,
-        size_t index, int namespaces, const struct spawn_stack *stack,
-        const struct spawn_plan *plan, enum curfew_stage *ret_stage, struct child *ret_leader) {
-        struct spawn_image image = SPAWN_IMAGE(plan, 0);
+int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
+        const struct keeper_charge *charge, enum curfew_stage *ret_stage,
+        struct child *ret_leader) {
+        struct spawn_image image = SPAWN_IMAGE(charge->plan, 0);
         struct nursery nursery = {
                 .image = &image,
-                .ward = ward,
+                .ward = charge->ward,
                 .leader_alive = 1,
-                .namespaces = namespaces,
+                .namespaces = charge->namespaces,
         };
         struct spawn_guard guard;
         int r;
@@ -347,14 +348,14 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit, struc
         nursery.leader = (struct clone_plan){
                 .fn = lead,
                 .arg = &nursery,
-                .stack = stack->base,
-                .size = stack->size,
+                .stack = charge->stack->base,
+                .size = charge->stack->size,
         };
-        dir_append_number(nursery.index, index);
+        dir_append_number(nursery.index, charge->index);
         write_map(nursery.uid_map, geteuid());
         write_map(nursery.gid_map, getegid());
 
-        spawn_begin(plan->cmd, &guard);
+        spawn_begin(charge->plan->cmd, &guard);
         r = start_tree(keeper, kit, &nursery, ret_stage, ret_leader);
         if (r < 0)
                 keeper_deinit(keeper);

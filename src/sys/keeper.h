@@ -70,12 +70,20 @@ void keeper_init(struct keeper *keeper, struct loop *loop, void (*changed)(struc
 /* One for all wards whose trees are control groups. */
 int keeper_start_guard(struct keeper *keeper, const struct keeper_kit *kit);
 
-/* In new namespaces (CLONE_NEW…), or 0: one that is the subreaper of a tree, and its leader below
- * it, executing as spawn() does. If *ret_stage is CURFEW_STAGE_TREE, it was the keeper that could
- * not be started, and nothing of the plan was executed. */
-int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit, struct ward *ward,
-        size_t index, int namespaces, const struct spawn_stack *stack,
-        const struct spawn_plan *plan, enum curfew_stage *ret_stage, struct child *ret_leader);
+/* What it is to keep. */
+struct keeper_charge {
+        struct ward *ward;
+        size_t index;   /* of the ward */
+        int namespaces; /* CLONE_NEW…, to be its init; or 0 */
+        const struct spawn_stack *stack;
+        const struct spawn_plan *plan;
+};
+
+/* One that is the subreaper of a tree, and its leader below it, executing as spawn() does. If
+ * *ret_stage is CURFEW_STAGE_TREE, it was the keeper that could not be started, and nothing of the
+ * plan was executed. */
+int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
+        const struct keeper_charge *charge, enum curfew_stage *ret_stage, struct child *ret_leader);
 
 /* Read what it has reported. */
 void keeper_look(struct keeper *keeper);

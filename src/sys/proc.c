@@ -204,7 +204,7 @@ static int add_alive(struct proc_list *list, pid_t pid, pid_t parent) {
 /* Whatever stands between two numbers separates them, and a number may go on in the next piece. */
 int proc_list_add_file(struct proc_list *list, int dir, const char *path, pid_t parent) {
         long fd = sys_call(SYS_openat, dir, path, O_RDONLY | O_CLOEXEC), n = 0;
-        char buf[1024];
+        char buf[1024] = "";
         pid_t pid = 0;
         int r = 0;
 

@@ -66,5 +66,5 @@ struct spawn_image {
 
 void spawn_begin(const struct curfew_cmd *cmd, struct spawn_guard *guard);
 void spawn_end(const struct spawn_guard *guard);
-int spawn_become(void *image); /* in the child: executes, or notes why not and exits */
+int spawn_become(void *arg); /* in the child, of its image: executes, or notes why not and exits */
 int spawn_result(const struct spawn_image *image, enum curfew_stage *ret_stage);

@@ -104,7 +104,7 @@ static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_s
         struct child *ret_leader) {
         _cleanup_(close_fdp) int group = -1;
         struct forest *forest = tree->forest;
-        size_t index;
+        size_t index = 0;
         int r = forest_prepare_groups(forest);
 
         if (r == 0)

@@ -33,7 +33,7 @@
 #endif
 
 #define MAX_WATCHED 64
-#define MAX_SWEEPS  16
+#define MAX_WALKS   16
 
 struct member {
         struct tree *tree;
@@ -250,7 +250,7 @@ static bool is_due(const struct tree *tree, const struct proc_stat *stat, const 
  * SIGKILL, which leaves nobody to clean up. */
 static int signal_others(
         struct tree *tree, struct proc_list *list, struct sweep *sweep, struct done *done) {
-        unsigned walks = sweep->signal == SIGKILL ? MAX_SWEEPS : 1;
+        unsigned walks = sweep->signal == SIGKILL ? MAX_WALKS : 1;
         size_t i = 0;
         int r = list_members(tree, list, done);
 
@@ -331,7 +331,7 @@ static int is_empty(struct tree *tree) {
 
         /* One that ends between being found and being watched leaves nothing to wait for: look
          * again. A bound, since a tree that forks for ever is as good as one that stays. */
-        for (unsigned sweep = 0; sweep < MAX_SWEEPS; ++sweep) {
+        for (unsigned walk = 0; walk < MAX_WALKS; ++walk) {
                 _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
                 int r;
 

@@ -31,7 +31,8 @@ static void on_keeper(struct keeper *keeper) {
 static int start_in(struct tree *tree, const struct spawn_plan *plan, int namespaces,
         enum curfew_stage *ret_stage, struct child *ret_leader) {
         struct forest *forest = tree->forest;
-        size_t index;
+        struct keeper_charge charge;
+        size_t index = 0;
         int r = forest_prepare_keeper(forest);
 
         if (r == 0)
@@ -39,11 +40,17 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
         if (r < 0)
                 return r;
 
-        forest->wards[index].is_namespace = namespaces != 0;
-        forest->wards[index].used = 1;
+        charge = (struct keeper_charge){
+                .ward = &forest->wards[index],
+                .index = index,
+                .namespaces = namespaces,
+                .stack = &forest->stack,
+                .plan = plan,
+        };
+        charge.ward->is_namespace = namespaces != 0;
+        charge.ward->used = 1;
         keeper_init(&tree->keeper, tree->loop, on_keeper);
-        r = keeper_start_tree(&tree->keeper, &forest->kit, &forest->wards[index], index, namespaces,
-                &forest->stack, plan, ret_stage, ret_leader);
+        r = keeper_start_tree(&tree->keeper, &forest->kit, &charge, ret_stage, ret_leader);
         if (r < 0) {
                 forest_release_ward(forest, index);
                 return r;
@@ -121,10 +128,10 @@ static void leader_exited(struct tree *tree) {
 /* The leader's pidfd tells of its end before the keeper can, and an empty tree is empty before the
  * keeper has ended. It is about to say so. */
 static void settle(struct tree *tree) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        _cleanup_(proc_list_deinit) struct proc_list alive = PROC_LIST_NULL;
 
         if (is_kept(tree) && child_signal(tree->leader, 0) == -ESRCH &&
-                sweep_list(tree->keeper.process.pid, &list) == 0 && list.n == 0)
+                sweep_list(tree->keeper.process.pid, &alive) == 0 && alive.n == 0)
                 keeper_await(&tree->keeper, clock_after(clock_now(), SETTLE_TIME));
 }
 
