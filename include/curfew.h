@@ -350,7 +350,8 @@ enum curfew_backend {
                                   for: in there a process doesn't have the number it has outside,
                                   and /proc shows the numbers outside. Without privilege it takes a
                                   user namespace as well, in which only the caller's uid and gid
-                                  mean anybody. */
+                                  mean anybody. All that is in it ends with the run: it can't be
+                                  detached, and `until` must be CURFEW_UNTIL_EMPTY. */
 };
 
 /* What that promises, weakest first. */

@@ -71,16 +71,22 @@ static bool terminal_is_valid(const struct curfew_cmd *cmd) {
         return false;
 }
 
+/* A namespace ends with the run, and with the host's keeper, whatever is in it. */
+static bool backend_is_valid(const struct curfew_cmd *cmd) {
+        if (cmd->backend == CURFEW_BACKEND_PID_NAMESPACE)
+                return cmd->until == CURFEW_UNTIL_EMPTY && !cmd->detach;
+        return cmd->backend < CURFEW_BACKEND_PID_NAMESPACE;
+}
+
 /* The command as plain data contradicts nothing. */
 static bool cmd_is_valid(const struct curfew_cmd *cmd) {
         return cmd && cmd->argv && cmd->argv[0] && stream_is_valid(&cmd->in, 0) &&
                stream_is_valid(&cmd->out, 1) && stream_is_valid(&cmd->err, 2) &&
                (cmd->n_fds == 0 || cmd->fds) && fds_are_valid(cmd) && plan_is_valid(cmd) &&
                terminal_is_valid(cmd) && cmd->until <= CURFEW_UNTIL_OUTPUT &&
-               cmd->backend <= CURFEW_BACKEND_PID_NAMESPACE &&
-               cmd->guarantee <= CURFEW_GUARANTEE_SEALED && cmd->pgid >= CURFEW_SAME_GROUP &&
-               (!cmd->setsid || cmd->pgid == 0) && (cmd->n_groups == 0 || cmd->groups) &&
-               (cmd->n_rlimits == 0 || cmd->rlimits) &&
+               backend_is_valid(cmd) && cmd->guarantee <= CURFEW_GUARANTEE_SEALED &&
+               cmd->pgid >= CURFEW_SAME_GROUP && (!cmd->setsid || cmd->pgid == 0) &&
+               (cmd->n_groups == 0 || cmd->groups) && (cmd->n_rlimits == 0 || cmd->rlimits) &&
                is_reserved_zero(cmd->reserved, ARRAY_SIZE(cmd->reserved));
 }
 

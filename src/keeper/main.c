@@ -33,7 +33,7 @@
 
 #define MAX_ZOMBIES 4096 /* to leave unreaped, of a tree that isn't near a limit */
 #define FIRST_PAUSE (CLOCK_SEC / 1000)
-#define LAST_PAUSE  (CLOCK_SEC / 20)
+#define LAST_PAUSE  (CLOCK_SEC / 100)
 
 struct life {
         const struct ward *ward;
@@ -122,6 +122,10 @@ static void report(const struct keeper_state *keeper, const struct keeper_report
 
 /* Children */
 
+static pid_t own_pid(void) {
+        return (pid_t)sys_call(SYS_getpid);
+}
+
 /* -ECHILD once there is none. */
 static int reap(struct keeper_state *keeper) {
         struct keeper_report message = { .type = KEEPER_LEADER };
@@ -146,13 +150,10 @@ static int hunt_namespace(struct keeper_state *keeper) {
 
 /* One round of it. 0 as long as something may live. */
 static int hunt(struct keeper_state *keeper) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct sweep kill = { .signal = SIGKILL };
-        int r = sweep_list((pid_t)sys_call(SYS_getpid), &list);
+        size_t alive, dead;
+        int r = sweep_kill(own_pid(), &alive, &dead);
 
-        for (size_t i = 0; i < list.n; ++i)
-                sweep_process(&kill, &list.items[i]);
-        if (r >= 0 && list.n == 0)
+        if (r >= 0 && (alive == 0 || dead > MAX_ZOMBIES))
                 return reap(keeper);
 
         keeper->pause = clock_min(2 * keeper->pause, LAST_PAUSE);
@@ -166,10 +167,6 @@ static int reap_or_hunt(struct keeper_state *keeper) {
 }
 
 /* Lives */
-
-static pid_t own_pid(void) {
-        return (pid_t)sys_call(SYS_getpid);
-}
 
 static void sweep_namespace(const struct sweep *sweep, pid_t target) {
         if (sys_call(SYS_kill, target, sweep->signal) == 0 && sweep->cont)

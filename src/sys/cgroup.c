@@ -30,7 +30,7 @@
 
 #define MAX_DEPTH   32
 #define MAX_WALKS   64
-#define FREEZE_TIME (CLOCK_SEC / 50)
+#define FREEZE_TIME (CLOCK_SEC / 4)
 
 static int open_file(int group, const char *name, int flags) {
         return (int)sys_call(SYS_openat, group, name, flags | O_CLOEXEC);

@@ -149,6 +149,26 @@ int proc_signal(const struct proc_stat *stat, int signal, bool cont) {
         return (int)r;
 }
 
+/* A line "Key:\t0000000000000001" of /proc/PID/status: a set of signals. */
+static bool has_signal(const char *status, const char *key, int signal) {
+        const char *p = strstr(status, key);
+        uint64_t set = 0;
+
+        if (!p)
+                return false;
+        for (p += strlen(key) + 1; ascii_digit(*p, 16) >= 0; ++p)
+                set = set << 4 | (uint64_t)ascii_digit(*p, 16);
+        return set >> (signal - 1) & 1;
+}
+
+bool proc_is_about_to_handle(pid_t pid, int signal) {
+        char buf[4096];
+
+        return read_file(pid, "status", buf, sizeof(buf)) > 0 &&
+               has_signal(buf, "\nShdPnd:", signal) && has_signal(buf, "\nSigCgt:", signal) &&
+               !has_signal(buf, "\nSigBlk:", signal);
+}
+
 bool proc_is_in_cgroup(pid_t pid, const char *name) {
         size_t n = strlen(name);
         char buf[4096 + 256];
@@ -194,8 +214,12 @@ int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
 static int add_alive(struct proc_list *list, pid_t pid, pid_t parent) {
         struct proc_stat stat;
 
-        if (pid == 0 || proc_stat(pid, &stat) < 0 || proc_is_dead(&stat))
+        if (pid == 0 || proc_stat(pid, &stat) < 0)
                 return 0;
+        if (proc_is_dead(&stat)) {
+                ++list->n_dead;
+                return 0;
+        }
         if (parent > 0 && stat.parent != parent)
                 return 0;
         return proc_list_add(list, &stat);
@@ -230,21 +254,29 @@ static int forgive_gone(int r) {
         return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
-int proc_list_add_children(struct proc_list *list, pid_t pid) {
+static int add_children_of(struct proc_list *list, pid_t pid, pid_t tid) {
+        char path[80];
+
+        make_path(path, pid, tid, "children");
+        return forgive_gone(proc_list_add_file(list, AT_FDCWD, path, pid));
+}
+
+int proc_list_add_children(struct proc_list *list, const struct proc_stat *stat) {
+        pid_t pid = stat->pid, tid;
         char path[80];
         struct dir dir;
-        pid_t tid;
         int r;
+
+        if (stat->n_threads == 1)
+                return add_children_of(list, pid, pid);
 
         make_path(path, pid, 0, "task");
         r = dir_open(&dir, AT_FDCWD, path);
         if (r < 0)
                 return forgive_gone(r);
 
-        while (r >= 0 && (tid = dir_next_number(&dir)) > 0) {
-                make_path(path, pid, tid, "children");
-                r = forgive_gone(proc_list_add_file(list, AT_FDCWD, path, pid));
-        }
+        while (r >= 0 && (tid = dir_next_number(&dir)) > 0)
+                r = add_children_of(list, pid, tid);
         dir_close(&dir);
         return r;
 }
@@ -253,8 +285,11 @@ int proc_list_add_children(struct proc_list *list, pid_t pid) {
 int proc_list_add_descendants(struct proc_list *list) {
         int r = 0;
 
-        for (size_t i = 0; i < list->n && r >= 0; ++i)
-                r = proc_list_add_children(list, list->items[i].pid);
+        for (size_t i = 0; i < list->n && r >= 0; ++i) {
+                const struct proc_stat stat = list->items[i];
+
+                r = proc_list_add_children(list, &stat);
+        }
         return r;
 }
 

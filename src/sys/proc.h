@@ -45,6 +45,9 @@ int proc_open(const struct proc_stat *stat);
 /* Send it a signal, and SIGCONT after it if `cont`. -ESRCH: it has ended. */
 int proc_signal(const struct proc_stat *stat, int signal, bool cont);
 
+/* Whether it has a handler for the signal, which was sent to it, and has not taken it yet. */
+bool proc_is_about_to_handle(pid_t pid, int signal);
+
 /* Whether the last line of /proc/PID/cgroup, the one of cgroup v2, has a directory of this name in
  * its path. */
 bool proc_is_in_cgroup(pid_t pid, const char *name);
@@ -54,6 +57,7 @@ struct proc_list {
         struct proc_stat *items;
         size_t n;
         size_t capacity;
+        size_t n_dead; /* have been seen, and not been added */
 };
 
 #define PROC_LIST_NULL                                                                             \
@@ -68,7 +72,7 @@ bool proc_list_has(const struct proc_list *list, const struct proc_stat *stat);
 int proc_list_add_file(struct proc_list *list, int dir, const char *path, pid_t parent);
 
 /* Add the living children of a process, whichever of its threads has forked them. */
-int proc_list_add_children(struct proc_list *list, pid_t pid);
+int proc_list_add_children(struct proc_list *list, const struct proc_stat *stat);
 
 /* Add the living descendants of all that is in the list. */
 int proc_list_add_descendants(struct proc_list *list);

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "sys/sweep.h"
+#include "base/clock.h"
 
 #include <signal.h>
 
 /*
  * A step is to reach each process once, those that are being forked included, and to spare what a
  * process forks because of it: that is its clean-up. Without stopping the world, which the tree
- * would notice, the two are told apart by the order of things. A process is signalled first and
- * its children are listed right after. What is on that list was forked before the signal was there,
- * since a fork with a signal pending doesn't happen (copy_process() in the kernel); a handler would
- * have to be scheduled, run and fork in the time between two system calls.
+ * would notice, the two are told apart by the order of things. A process is signalled first, and
+ * its children are listed right after: what is on that list was forked before the signal was taken,
+ * since a handler would have to be scheduled, run and fork in the time between two system calls.
  *
- * That is top-down, and one walk would be enough if no process ended. When one does, its children
+ * A fork that was under way when the signal came is finished first, unless it is deadly, and its
+ * child appears a little later. So of a process that has a handler the children are listed until it
+ * has taken the signal, and once more.
+ *
+ * This is top-down, and one walk would be enough if no process ended. When one does, its children
  * get another parent: the root, or another process of the tree that adopts orphans. So the walk is
  * repeated until it finds nothing new. Any new child of the root is an orphan that may have missed
  * its turn, and is signalled. A new child of somebody else is an orphan only if it is older than
@@ -19,9 +23,10 @@
  *
  * A keeper in the tree belongs to another curfew. It is signalled, and takes that as the request to
  * stop its own tree by its own plan: so nothing in there gets the signals of two plans at once.
+ * SIGKILL is for all. What it has reached forks no more, so a walk finds everything below.
  */
 
-#define MAX_WALKS 64 /* a chain of forks can go on for longer than a step should take */
+#define MAX_TIME (CLOCK_SEC / 4) /* a tree can fork for longer than a step should take */
 
 void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
         int r;
@@ -36,6 +41,24 @@ void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
                 sweep->error = r;
 }
 
+/* The children of a process that has just been signalled, but not those of its handler. */
+static int add_children(
+        const struct sweep *sweep, struct proc_list *list, const struct proc_stat *stat) {
+        bool wait = sweep->signal != SIGKILL;
+        int r = proc_list_add_children(list, stat);
+
+        while (r >= 0 && wait) {
+                wait = proc_is_about_to_handle(stat->pid, sweep->signal) &&
+                       clock_now() < sweep->until;
+                r = proc_list_add_children(list, stat);
+        }
+        return r;
+}
+
+static bool is_anothers(const struct sweep *sweep, const struct proc_stat *stat) {
+        return proc_is_keeper(stat) && sweep->signal != SIGKILL;
+}
+
 /* What has been found is signalled, then looked below, and what is there is found. */
 static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
         int r = 0;
@@ -44,13 +67,13 @@ static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
                 const struct proc_stat stat = list->items[i];
 
                 sweep_process(sweep, &stat);
-                if (!proc_is_keeper(&stat))
-                        r = proc_list_add_children(list, stat.pid);
+                if (!is_anothers(sweep, &stat))
+                        r = add_children(sweep, list, &stat);
         }
         return r;
 }
 
-/* Keep of what was found below `first` only what is older than the step. */
+/* Keep of what was found from `first` on only what is older than the step. */
 static void forget_younger(struct proc_list *list, size_t first, uint64_t began) {
         size_t n = first;
 
@@ -60,39 +83,62 @@ static void forget_younger(struct proc_list *list, size_t first, uint64_t began)
         list->n = n;
 }
 
-static int find_adopted(struct proc_list *list, uint64_t began) {
+static int find_adopted(const struct sweep *sweep, struct proc_list *list, uint64_t began) {
         size_t n = list->n;
         int r = 0;
 
-        for (size_t i = 0; i < n && r >= 0; ++i)
-                if (!proc_is_keeper(&list->items[i]))
-                        r = proc_list_add_children(list, list->items[i].pid);
+        for (size_t i = 0; i < n && r >= 0; ++i) {
+                const struct proc_stat stat = list->items[i];
+
+                if (!is_anothers(sweep, &stat))
+                        r = proc_list_add_children(list, &stat);
+        }
         forget_younger(list, n, began);
         return r;
+}
+
+/* The root's own children, whichever thread of it they are of. */
+static int add_roots_children(struct proc_list *list, pid_t root) {
+        struct proc_stat stat = { .pid = root };
+
+        return proc_list_add_children(list, &stat);
 }
 
 int sweep_descendants(struct sweep *sweep, pid_t root) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         uint64_t began = proc_now();
+        bool again = false;
         size_t done;
         int r = 0;
 
-        for (unsigned i = 0; i < MAX_WALKS && r >= 0; ++i) {
+        sweep->until = clock_after(clock_now(), MAX_TIME);
+        do {
                 done = list.n;
-                r = proc_list_add_children(&list, root);
-                if (r >= 0 && i > 0)
-                        r = find_adopted(&list, began);
-                if (list.n == done)
-                        break;
+                r = add_roots_children(&list, root);
+                if (r >= 0 && again)
+                        r = find_adopted(sweep, &list, began);
                 if (r >= 0)
                         r = walk(sweep, &list, done);
-        }
+                again = true;
+        } while (r >= 0 && list.n > done && clock_now() < sweep->until);
+        return r;
+}
+
+int sweep_kill(pid_t root, size_t *ret_alive, size_t *ret_dead) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        struct sweep kill = { .signal = SIGKILL };
+        int r = add_roots_children(&list, root);
+
+        if (r >= 0)
+                r = walk(&kill, &list, 0);
+        *ret_alive = list.n;
+        *ret_dead = list.n_dead;
         return r;
 }
 
 int sweep_list(pid_t root, struct proc_list *ret) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        int r = proc_list_add_children(&list, root);
+        int r = add_roots_children(&list, root);
 
         if (r >= 0)
                 r = proc_list_add_descendants(&list);

@@ -12,7 +12,8 @@ struct sweep {
         bool cont;   /* SIGCONT after it */
         pid_t group; /* only the members of this process group; or 0 */
         unsigned reached;
-        int error; /* the first that kept it from a process that is there */
+        int error;     /* the first that kept it from a process that is there */
+        int64_t until; /* how long to look for what has been forked meanwhile */
 };
 
 /* Send it to one process, and count. */
@@ -21,6 +22,9 @@ void sweep_process(struct sweep *sweep, const struct proc_stat *stat);
 /* Send it to each descendant of `root` once; what is below another keeper is that one's. Negative:
  * it was not possible to look for all of them. */
 int sweep_descendants(struct sweep *sweep, pid_t root);
+
+/* SIGKILL to each of them that is there, once: so many live, and so many are zombies. */
+int sweep_kill(pid_t root, size_t *ret_alive, size_t *ret_dead);
 
 /* All of them that live, the other keepers' included. */
 int sweep_list(pid_t root, struct proc_list *ret);
