@@ -2,7 +2,6 @@
 #include "run.h"
 #include "base/clock.h"
 #include "command.h"
-#include "core/ctx.h"
 #include "step.h"
 
 #include <fcntl.h>
@@ -53,18 +52,9 @@ void run_pop_event(struct curfew_run *run, struct curfew_event *ret) {
 
 /* The end */
 
-static void unwatch_ctx(struct curfew_run *run) {
-        int fd = run->ctx_io.fd;
-
-        loop_remove(&run->sup->loop, &run->ctx_io);
-        close_fd(fd);
-}
-
 /* Detach from everything that could still call in. */
 static void unhook(struct curfew_run *run) {
-        unwatch_ctx(run);
-        run->after = curfew_after_free(run->after);
-        supervisor_unqueue(run->sup, &run->asked);
+        watch_stop(&run->watch);
         loop_timer_set(&run->sup->loop, &run->timer, CLOCK_NEVER);
         tree_deinit(&run->tree);
         feeder_deinit(&run->feeder);
@@ -145,8 +135,8 @@ static void set_timer(struct curfew_run *run) {
         int64_t at = run->stop.due;
 
         if (!stop_is_asked(&run->stop))
-                at = clock_min(at, curfew_ctx_deadline(run->ctx));
-        if (run->leader_unwatchable || run->tree_unwatchable)
+                at = clock_min(at, curfew_ctx_deadline(run->watch.ctx));
+        if (run->leader_unwatchable || run->tree_unwatchable || run->stop.state == STOP_KILLED)
                 at = clock_min(at, clock_after(clock_now(), RECHECK));
         loop_timer_set(&run->sup->loop, &run->timer, at);
 }
@@ -250,7 +240,7 @@ static void ask(struct curfew_run *run, enum curfew_reason reason) {
         }
 
         if (reason == CURFEW_REASON_CANCELLED || reason == CURFEW_REASON_DEADLINE)
-                curfew_ctx_cause(run->ctx, &cause);
+                curfew_ctx_cause(run->watch.ctx, &cause);
         run->result.reason = reason;
         run->result.cause.code = cause.code;
         run->result.cause.text = cause.text ? strdup(cause.text) : NULL;
@@ -264,7 +254,7 @@ static enum curfew_reason reason_of(int err) {
 
 static void on_asked(struct notice *notice) {
         struct curfew_run *run = container_of(notice, struct curfew_run, asked);
-        int err = curfew_ctx_err(run->ctx);
+        int err = curfew_ctx_err(run->watch.ctx);
 
         if (err < 0)
                 ask(run, reason_of(err));
@@ -291,29 +281,14 @@ void run_skip(struct curfew_run *run) {
         proceed(run);
 }
 
-static void on_ctx_done(void *arg) {
-        struct curfew_run *run = arg;
-
-        supervisor_post(run->sup, &run->asked);
-}
-
-/* Its descriptor is readable: a look may end it. Somebody else's may have ended it already. */
-static void on_ctx_io(struct loop_io *io, uint32_t events _unused_) {
-        struct curfew_run *run = container_of(io, struct curfew_run, ctx_io);
-        int err = curfew_ctx_err(run->ctx);
-
-        if (err == 0)
-                return;
-        unwatch_ctx(run);
-        ask(run, reason_of(err));
-}
-
 static void on_timer(struct loop_timer *timer) {
         struct curfew_run *run = container_of(timer, struct curfew_run, timer);
-        int err = stop_is_asked(&run->stop) ? 0 : curfew_ctx_err(run->ctx);
+        int err = stop_is_asked(&run->stop) ? 0 : curfew_ctx_err(run->watch.ctx);
 
         if (run->leader_unwatchable)
                 look_at_leader(run);
+        if (run->stop.state == STOP_KILLED)
+                tree_kill_again(&run->tree);
         if (err < 0)
                 ask(run, reason_of(err));
         else
@@ -339,52 +314,12 @@ static void on_output_closed(struct reader *reader) {
 
 /* Birth and death */
 
-/* A signal to the host ends a context only if somebody looks: then its descriptor is watched, too.
- * Several runs may have the same context, and an epoll takes a descriptor once, hence a duplicate.
- */
-static int watch_ctx_fd(struct curfew_run *run) {
-        _cleanup_(close_fdp) int fd = -1;
-        int r;
-
-        r = curfew_ctx_fd(run->ctx);
-        if (r < 0)
-                return r;
-        fd = fcntl(r, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0)
-                return -errno;
-        r = loop_add(&run->sup->loop, &run->ctx_io, fd, EPOLLIN);
-        if (r < 0)
-                return r;
-
-        steal_fd(&fd);
-        return 0;
-}
-
-static int watch_ctx(struct curfew_run *run, struct curfew_ctx *ctx) {
-        int r;
-
-        if (!ctx)
-                return 0;
-
-        r = supervisor_listen(run->sup);
-        if (r < 0)
-                return r;
-
-        run->ctx = curfew_ctx_ref(ctx);
-        if (ctx_has_sources(ctx))
-                r = watch_ctx_fd(run);
-        if (r < 0)
-                return r;
-        return curfew_ctx_after(ctx, on_ctx_done, run, &run->after);
-}
-
 static void run_init(struct curfew_run *run, struct curfew *sup, const struct curfew_cmd *cmd) {
         const struct curfew_stream *outputs[] = { &cmd->out, &cmd->err };
 
         *run = (struct curfew_run){
                 .sup = sup,
                 .data = cmd->data,
-                .ctx_io = { .fn = on_ctx_io, .fd = -1 },
                 .asked = { .fn = on_asked },
                 .child = CHILD_NULL,
                 .exit_io = { .fn = on_exit_io, .fd = -1 },
@@ -421,7 +356,7 @@ int run_new(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd 
         }
 
         run_init(run, sup, cmd);
-        r = watch_ctx(run, ctx);
+        r = watch_init(&run->watch, sup, ctx, &run->asked);
         if (r < 0) {
                 run_free(run);
                 return r;
@@ -445,7 +380,7 @@ struct curfew_run *run_free(struct curfew_run *run) {
         for (size_t i = 0; i < ARRAY_SIZE(run->pipes); ++i)
                 close_fd(run->pipes[i]);
         child_release(&run->child);
-        curfew_ctx_unref(run->ctx);
+        watch_deinit(&run->watch);
         curfew_result_deinit(&run->result);
         free(run);
         return NULL;

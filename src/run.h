@@ -13,16 +13,15 @@
 #include "sys/loop.h"
 #include "sys/reader.h"
 #include "sys/tree.h"
+#include "watch.h"
 
 struct curfew_run {
         struct curfew *sup;
         struct list link; /* in one of the supervisor's lists of runs */
         void *data;
 
-        struct curfew_ctx *ctx;
-        struct curfew_after *after;
-        struct loop_io ctx_io; /* a duplicate of its descriptor, if the host's signals may end it */
-        struct notice asked;   /* by its context, or by the caller while a callback is executed */
+        struct watch watch;  /* of its context */
+        struct notice asked; /* by its context, or by the caller while a callback is executed */
 
         struct child child;
         struct loop_io exit_io;

@@ -34,6 +34,7 @@
 #define MAX_ZOMBIES 4096 /* to leave unreaped, of a tree that isn't near a limit */
 #define FIRST_PAUSE (CLOCK_SEC / 1000)
 #define LAST_PAUSE  (CLOCK_SEC / 100)
+#define KILL_AGAIN  (CLOCK_SEC / 10)
 
 struct life {
         const struct ward *ward;
@@ -89,27 +90,23 @@ static int find_own_ward(struct keeper_state *keeper, const char *index) {
         return 0;
 }
 
-/* All signals are blocked since before the host cloned this; what arrives is read. */
-static int open_signals(struct keeper_state *keeper) {
+/* All signals are blocked since before the host cloned this; what arrives is read. Without a
+ * descriptor to read it from (ENFILE) the keeper looks at its children now and then. */
+static void open_signals(struct keeper_state *keeper) {
         static const uint64_t all[] = { ~UINT64_C(0), ~UINT64_C(0) };
-        long r = sys_call(SYS_signalfd4, -1, all, (_NSIG - 1) / 8, SFD_CLOEXEC | SFD_NONBLOCK);
 
-        keeper->signals = (int)r;
-        return r < 0 ? (int)r : 0;
+        keeper->signals = (int)sys_call(
+                SYS_signalfd4, -1, all, (_NSIG - 1) / 8, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static int init(struct keeper_state *keeper, const char *index) {
-        int r;
-
         sys_call(SYS_prctl, PR_SET_NAME, PROC_KEEPER, 0, 0, 0);
         sys_call(SYS_close, KEEPER_IMAGE);
         keeper->guard = !index;
         keeper->pause = FIRST_PAUSE;
 
-        r = open_signals(keeper);
-        if (r == 0 && index)
-                r = find_own_ward(keeper, index);
-        return r;
+        open_signals(keeper);
+        return index ? find_own_ward(keeper, index) : 0;
 }
 
 /* To the host */
@@ -185,17 +182,15 @@ static void sweep_tree(const struct life *life, struct sweep *sweep) {
 /* Whoever has the leader's number is it, as long as it is in its tree. */
 static void sweep_leader(
         const struct keeper_state *keeper, const struct life *life, struct sweep *sweep) {
+        pid_t leader = life->ward->leader;
         struct proc_stat stat;
-        bool there;
 
-        if (life->ward->is_namespace) {
-                sweep_namespace(sweep, keeper->leader_gone ? 0 : life->ward->leader);
+        if (life->group < 0 && keeper->leader_gone)
                 return;
-        }
-        there = life->group >= 0 ? proc_is_in_cgroup(life->ward->leader, life->ward->cgroup)
-                                 : !keeper->leader_gone;
-
-        if (there && proc_stat(life->ward->leader, &stat) == 0)
+        if (life->ward->is_namespace)
+                sweep_namespace(sweep, leader);
+        else if (proc_stat(leader, &stat) == 0 &&
+                 (life->group < 0 || proc_is_in_cgroup(leader, life->ward->cgroup)))
                 sweep_process(sweep, &stat);
 }
 
@@ -255,8 +250,10 @@ static void advance(struct keeper_state *keeper, struct life *life) {
                 else if (life->stop.due <= clock_now())
                         handle(keeper, life, STOP_TIME);
                 else
-                        return;
+                        break;
         }
+        if (!life->over && life->stop.state == STOP_KILLED && life->group >= 0)
+                cgroup_kill(life->group, life->ward->cgroup);
 }
 
 /* A group that the host had not made yet, or had removed already, is no life to end. */
@@ -279,6 +276,8 @@ static bool is_mine(const struct keeper_state *keeper, const struct ward *ward) 
 }
 
 static int begin_lives(struct keeper_state *keeper) {
+        struct pollfd *fds;
+        struct life *lives;
         size_t n = 0;
 
         for (size_t i = 0; i < keeper->n_wards; ++i)
@@ -286,10 +285,15 @@ static int begin_lives(struct keeper_state *keeper) {
         if (n == 0)
                 return 0;
 
-        keeper->lives = calloc(n, sizeof(*keeper->lives));
-        keeper->fds = calloc(FD_LIVES + n, sizeof(*keeper->fds));
-        if (!keeper->lives || !keeper->fds)
+        lives = calloc(n, sizeof(*lives));
+        fds = calloc(FD_LIVES + n, sizeof(*fds));
+        if (!lives || !fds) {
+                free(lives);
+                free(fds);
                 return -ENOMEM;
+        }
+        keeper->lives = lives;
+        keeper->fds = fds;
 
         for (size_t i = 0; i < keeper->n_wards; ++i) {
                 const struct ward *ward = &keeper->wards[i];
@@ -308,17 +312,21 @@ static void ask(struct keeper_state *keeper, struct life *life) {
                 handle(keeper, life, STOP_ASK);
 }
 
-static int become_orphan(struct keeper_state *keeper) {
-        int r = 0;
+/* Without memory for it, it is tried again: nobody else is left to do it. */
+static void become_orphan(struct keeper_state *keeper) {
+        const struct timespec time = { .tv_nsec = LAST_PAUSE };
+        int r = keeper->guard ? map_wards(keeper) : 0;
 
-        keeper->orphaned = true;
-        if (keeper->guard)
-                r = map_wards(keeper);
         if (r == 0)
                 r = begin_lives(keeper);
-        for (size_t i = 0; i < keeper->n_lives && r == 0; ++i)
+        if (r < 0) {
+                sys_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
+                return;
+        }
+
+        keeper->orphaned = true;
+        for (size_t i = 0; i < keeper->n_lives; ++i)
                 ask(keeper, &keeper->lives[i]);
-        return r;
 }
 
 /* Waiting */
@@ -328,9 +336,16 @@ static int64_t next_due(const struct keeper_state *keeper) {
 
         if (keeper->killing)
                 due = clock_after(clock_now(), keeper->pause);
-        for (size_t i = 0; i < keeper->n_lives; ++i)
+        else if (keeper->signals < 0)
+                due = clock_after(clock_now(), LAST_PAUSE);
+        for (size_t i = 0; i < keeper->n_lives; ++i) {
+                const struct stop *stop = &keeper->lives[i].stop;
+
                 if (!keeper->lives[i].over)
-                        due = clock_min(due, keeper->lives[i].stop.due);
+                        due = clock_min(due, stop->due);
+                if (!keeper->lives[i].over && stop->state == STOP_KILLED)
+                        due = clock_min(due, clock_after(clock_now(), KILL_AGAIN));
+        }
         return due;
 }
 

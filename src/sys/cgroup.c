@@ -245,7 +245,7 @@ int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
                 done = list.n;
         }
         cgroup_thaw(group);
-        return r;
+        return r < 0 ? r : list.error;
 }
 
 /* All of it, other curfews' as well. */

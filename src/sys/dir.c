@@ -29,6 +29,10 @@ void dir_close(struct dir *dir) {
         sys_call(SYS_close, dir->fd);
 }
 
+int dir_error(const struct dir *dir) {
+        return dir->used < 0 ? (int)dir->used : 0;
+}
+
 static const struct entry *next_entry(struct dir *dir) {
         const struct entry *entry;
 

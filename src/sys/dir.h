@@ -23,6 +23,9 @@ const char *dir_next_folder(struct dir *dir);
 /* The number that the next entry with such a name is; 0: there is none any more. */
 pid_t dir_next_number(struct dir *dir);
 
+/* Why there is no next one: 0, or a negative errno. */
+int dir_error(const struct dir *dir);
+
 /* Write at `p`, with a NUL behind it, and return where that is. */
 char *dir_append(char *p, const char *text);
 char *dir_append_number(char *p, uint64_t number);

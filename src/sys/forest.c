@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sys/forest.h"
+#include "sys/call.h"
 #include "sys/cgroupfs.h"
 
 #include <string.h>
@@ -16,6 +17,14 @@ void forest_init(struct forest *forest, struct loop *loop, void (*asked)(struct 
         };
         for (size_t i = 0; i < FOREST_SPARES; ++i)
                 forest->spares[i] = -1;
+}
+
+int forest_check(struct forest *forest) {
+        int r = forest->kit.host < 0 ? keeper_kit_open_host(&forest->kit) : 0;
+
+        if (r < 0)
+                return r;
+        return (int)sys_call(SYS_pidfd_send_signal, forest->kit.host, 0, NULL, 0);
 }
 
 void forest_make_room(struct forest *forest) {

@@ -37,6 +37,10 @@ void forest_deinit(struct forest *forest); /* no tree is left */
 int forest_take_ward(struct forest *forest, const struct curfew_cmd *cmd, size_t *ret_index);
 void forest_release_ward(struct forest *forest, size_t index);
 
+/* Whether this kernel can signal processes by their pidfds; without that nothing can be stopped.
+ * -ENOSYS: it, or a filter of system calls, is too old. */
+int forest_check(struct forest *forest);
+
 /* Looking around in a tree takes descriptors, a few at a time: see that there are some, even in a
  * host that has used up its own; and give them back afterwards. */
 void forest_make_room(struct forest *forest);

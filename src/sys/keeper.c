@@ -67,10 +67,10 @@ static int make_image(void) {
         return steal_fd(&fd);
 }
 
-static int open_host(void) {
-        int fd = raise_fd((int)syscall(SYS_pidfd_open, getpid(), 0));
-
-        return fd < 0 ? -errno : fd;
+int keeper_kit_open_host(struct keeper_kit *kit) {
+        if (kit->host < 0)
+                kit->host = raise_fd((int)syscall(SYS_pidfd_open, getpid(), 0));
+        return kit->host < 0 ? -errno : 0;
 }
 
 int keeper_kit_prepare(struct keeper_kit *kit) {
@@ -81,10 +81,8 @@ int keeper_kit_prepare(struct keeper_kit *kit) {
                 kit->image = make_image();
         if (kit->image < 0)
                 return kit->image;
-        if (kit->host < 0)
-                kit->host = open_host();
-        if (kit->host < 0)
-                return kit->host;
+        if (keeper_kit_open_host(kit) < 0)
+                return -errno;
         return spawn_stack_init(&kit->stack);
 }
 
@@ -260,7 +258,6 @@ static int start(struct keeper *keeper, const struct keeper_kit *kit, struct nur
 
         nursery->kit = kit;
         nursery->keeper_alive = 1;
-        nursery->leader_pidfd = -1;
         add_fd(nursery, KEEPER_HOST, theirs);
         add_fd(nursery, KEEPER_PIDFD, kit->host);
         add_fd(nursery, KEEPER_WARDS, kit->wards);
@@ -277,7 +274,7 @@ static int start(struct keeper *keeper, const struct keeper_kit *kit, struct nur
 
 int keeper_start_guard(struct keeper *keeper, const struct keeper_kit *kit) {
         static const struct curfew_cmd nothing;
-        struct nursery nursery = { 0 };
+        struct nursery nursery = { .leader_pidfd = -1 };
         struct spawn_guard guard;
         int r;
 
@@ -340,6 +337,7 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
                 .image = &image,
                 .ward = charge->ward,
                 .leader_alive = 1,
+                .leader_pidfd = -1,
                 .namespaces = charge->namespaces,
         };
         struct spawn_guard guard;
@@ -434,10 +432,11 @@ int keeper_kill(struct keeper *keeper) {
         return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
 }
 
+/* Where we may not kill it any more, having become another user, it ends because we are gone. */
 void keeper_deinit(struct keeper *keeper) {
         if (keeper->io.fd >= 0)
                 loop_remove(keeper->loop, &keeper->io);
-        child_deinit(&keeper->process);
         keeper->socket = close_fd(keeper->socket);
+        child_deinit(&keeper->process);
         keeper->gone = true;
 }

@@ -48,7 +48,8 @@ struct keeper_kit {
 #define KEEPER_KIT_NULL                                                                            \
         { .image = -1, .host = -1, .wards = -1, .groups = -1, .stack = SPAWN_STACK_NULL }
 
-/* Get what is missing of the image, the pidfd and the stack. */
+/* Get the pidfd of this process; and what else is missing. */
+int keeper_kit_open_host(struct keeper_kit *kit);
 int keeper_kit_prepare(struct keeper_kit *kit);
 void keeper_kit_deinit(struct keeper_kit *kit);
 

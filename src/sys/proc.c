@@ -213,9 +213,13 @@ int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
 
 static int add_alive(struct proc_list *list, pid_t pid, pid_t parent) {
         struct proc_stat stat;
+        int r = pid > 0 ? proc_stat(pid, &stat) : -ESRCH;
 
-        if (pid == 0 || proc_stat(pid, &stat) < 0)
+        if (r < 0) {
+                if (r != -ESRCH && list->error == 0)
+                        list->error = r;
                 return 0;
+        }
         if (proc_is_dead(&stat)) {
                 ++list->n_dead;
                 return 0;
@@ -277,6 +281,8 @@ int proc_list_add_children(struct proc_list *list, const struct proc_stat *stat)
 
         while (r >= 0 && (tid = dir_next_number(&dir)) > 0)
                 r = add_children_of(list, pid, tid);
+        if (r >= 0)
+                r = forgive_gone(dir_error(&dir));
         dir_close(&dir);
         return r;
 }

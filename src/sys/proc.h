@@ -58,6 +58,7 @@ struct proc_list {
         size_t n;
         size_t capacity;
         size_t n_dead; /* have been seen, and not been added */
+        int error;     /* the first that kept from looking at one that may be there */
 };
 
 #define PROC_LIST_NULL                                                                             \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sys/sweep.h"
 #include "base/clock.h"
+#include "sys/call.h"
 
 #include <signal.h>
 
@@ -26,7 +27,17 @@
  * SIGKILL is for all. What it has reached forks no more, so a walk finds everything below.
  */
 
-#define MAX_TIME (CLOCK_SEC / 4) /* a tree can fork for longer than a step should take */
+#define MAX_TIME (CLOCK_SEC / 2) /* a tree can fork faster than it is walked */
+#define TAKE_TIME                                                                                  \
+        (CLOCK_SEC / 10) /* a process can be kept from taking a signal: by a vfork, say            \
+                          */
+#define LOOK_AGAIN (CLOCK_SEC / 10000)
+
+static void pause_a_little(void) {
+        const struct timespec time = { .tv_nsec = LOOK_AGAIN };
+
+        sys_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
+}
 
 void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
         int r;
@@ -44,12 +55,14 @@ void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
 /* The children of a process that has just been signalled, but not those of its handler. */
 static int add_children(
         const struct sweep *sweep, struct proc_list *list, const struct proc_stat *stat) {
-        bool wait = sweep->signal != SIGKILL;
+        int64_t now = clock_now(), until = clock_after(now, TAKE_TIME);
+        bool wait = sweep->signal != SIGKILL && now < sweep->until;
         int r = proc_list_add_children(list, stat);
 
         while (r >= 0 && wait) {
-                wait = proc_is_about_to_handle(stat->pid, sweep->signal) &&
-                       clock_now() < sweep->until;
+                wait = proc_is_about_to_handle(stat->pid, sweep->signal) && clock_now() < until;
+                if (wait)
+                        pause_a_little();
                 r = proc_list_add_children(list, stat);
         }
         return r;
@@ -61,9 +74,10 @@ static bool is_anothers(const struct sweep *sweep, const struct proc_stat *stat)
 
 /* What has been found is signalled, then looked below, and what is there is found. */
 static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
+        int64_t end = clock_after(sweep->until, MAX_TIME);
         int r = 0;
 
-        for (; i < list->n && r >= 0; ++i) {
+        for (; i < list->n && r >= 0 && clock_now() < end; ++i) {
                 const struct proc_stat stat = list->items[i];
 
                 sweep_process(sweep, &stat);
@@ -121,12 +135,15 @@ int sweep_descendants(struct sweep *sweep, pid_t root) {
                         r = walk(sweep, &list, done);
                 again = true;
         } while (r >= 0 && list.n > done && clock_now() < sweep->until);
-        return r;
+        return r < 0 ? r : list.error;
 }
 
 int sweep_kill(pid_t root, size_t *ret_alive, size_t *ret_dead) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct sweep kill = { .signal = SIGKILL };
+        struct sweep kill = {
+                .signal = SIGKILL,
+                .until = clock_after(clock_now(), MAX_TIME),
+        };
         int r = add_roots_children(&list, root);
 
         if (r >= 0)
@@ -138,10 +155,14 @@ int sweep_kill(pid_t root, size_t *ret_alive, size_t *ret_dead) {
 
 int sweep_list(pid_t root, struct proc_list *ret) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        int64_t until = clock_after(clock_now(), MAX_TIME);
         int r = add_roots_children(&list, root);
 
-        if (r >= 0)
-                r = proc_list_add_descendants(&list);
+        for (size_t i = 0; i < list.n && r >= 0 && clock_now() < until; ++i) {
+                const struct proc_stat stat = list.items[i];
+
+                r = proc_list_add_children(&list, &stat);
+        }
         if (r < 0)
                 return r;
 

@@ -90,6 +90,7 @@ static void on_leader(struct loop_io *io, uint32_t events _unused_) {
 }
 
 static void release(struct tree *tree) {
+        tree->forest->wards[tree->ward].detach = true; /* nothing is to be stopped any more */
         keeper_deinit(&tree->keeper);
         forest_release_ward(tree->forest, tree->ward);
         tree->ward = TREE_NO_WARD;

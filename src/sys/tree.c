@@ -49,8 +49,12 @@ static bool is_wanted(const struct tree_backend *backend, const struct curfew_cm
 /* If none does, it is the best one's reason that is told. */
 int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
         struct child *ret_leader) {
-        int error = -EOPNOTSUPP;
+        int error = forest_check(tree->forest);
 
+        *ret_stage = CURFEW_STAGE_TREE;
+        if (error < 0)
+                return error;
+        error = -EOPNOTSUPP;
         forest_reserve_room(tree->forest);
 
         for (size_t i = 0; i < ARRAY_SIZE(backends); ++i) {
@@ -69,7 +73,6 @@ int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_sta
                 if (error == -EOPNOTSUPP)
                         error = r;
         }
-        *ret_stage = CURFEW_STAGE_TREE;
         return error;
 }
 
@@ -116,6 +119,12 @@ int tree_kill(struct tree *tree, struct proc_list *ret) {
         if (r < 0)
                 child_signal(tree->leader, SIGKILL);
         return r;
+}
+
+void tree_kill_again(struct tree *tree) {
+        forest_make_room(tree->forest);
+        tree->backend->kill(tree);
+        forest_reserve_room(tree->forest);
 }
 
 int tree_list(struct tree *tree, struct proc_list *ret) {

@@ -92,6 +92,9 @@ int tree_signal(
 /* SIGKILL to all; who that is, is written to *ret first. */
 int tree_kill(struct tree *tree, struct proc_list *ret);
 
+/* Should that not have reached everything. */
+void tree_kill_again(struct tree *tree);
+
 /* Should the host be killed: so many steps have been taken, and the next one is at `due`. */
 void tree_note(struct tree *tree, unsigned taken, int64_t due);
 
