@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
@@ -39,8 +40,9 @@
 struct life {
         const struct ward *ward;
         struct stop stop;
-        int group;  /* its control group, or -1 */
-        int events; /* … and what tells that it is empty */
+        bool in_group; /* it is in a control group, which is opened when it is needed: there can be
+                          more of them than descriptors */
+        int events;    /* what tells that this is empty, or negative */
         bool over;
 };
 
@@ -53,6 +55,7 @@ struct keeper_state {
         bool leader_gone;
         bool orphaned; /* the host is gone */
         bool killing;
+        bool asked; /* the host has been told */
         int64_t pause;
         struct life *lives; /* once it is orphaned */
         size_t n_lives;
@@ -99,12 +102,23 @@ static void open_signals(struct keeper_state *keeper) {
                 SYS_signalfd4, -1, all, (_NSIG - 1) / 8, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* It may have more to look after than its host had to do. */
+static void raise_limit(void) {
+        uint64_t limit[2];
+
+        if (sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) < 0)
+                return;
+        limit[0] = limit[1];
+        sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, limit, NULL);
+}
+
 static int init(struct keeper_state *keeper, const char *index) {
         sys_call(SYS_prctl, PR_SET_NAME, PROC_KEEPER, 0, 0, 0);
         sys_call(SYS_close, KEEPER_IMAGE);
         keeper->guard = !index;
         keeper->pause = FIRST_PAUSE;
 
+        raise_limit();
         open_signals(keeper);
         return index ? find_own_ward(keeper, index) : 0;
 }
@@ -170,9 +184,43 @@ static void sweep_namespace(const struct sweep *sweep, pid_t target) {
                 sys_call(SYS_kill, target, SIGCONT);
 }
 
+static void with_group(
+        const struct life *life, void (*fn)(int group, const char *name, void *arg), void *arg) {
+        int group = cgroup_open(KEEPER_GROUPS, life->ward->cgroup);
+
+        if (group < 0)
+                return;
+        fn(group, life->ward->cgroup, arg);
+        sys_call(SYS_close, group);
+}
+
+static void sweep_group(int group, const char *name, void *arg) {
+        cgroup_sweep(group, name, arg);
+}
+
+static void kill_group(int group, const char *name, void *arg) {
+        (void)arg;
+        cgroup_kill(group, name);
+}
+
+static void release_group(int group, const char *name, void *arg) {
+        (void)name, (void)arg;
+        cgroup_release(KEEPER_GROUPS, group);
+}
+
+static void thaw_group(int group, const char *name, void *arg) {
+        (void)name, (void)arg;
+        cgroup_thaw(group);
+}
+
+static void open_events(int group, const char *name, void *arg) {
+        (void)name;
+        *(int *)arg = cgroup_open_events(group);
+}
+
 static void sweep_tree(const struct life *life, struct sweep *sweep) {
-        if (life->group >= 0)
-                cgroup_sweep(life->group, life->ward->cgroup, sweep);
+        if (life->in_group)
+                with_group(life, sweep_group, sweep);
         else if (life->ward->is_namespace)
                 sweep_namespace(sweep, sweep->group > 0 ? -sweep->group : -1);
         else
@@ -185,12 +233,12 @@ static void sweep_leader(
         pid_t leader = life->ward->leader;
         struct proc_stat stat;
 
-        if (life->group < 0 && keeper->leader_gone)
+        if (!life->in_group && keeper->leader_gone)
                 return;
         if (life->ward->is_namespace)
                 sweep_namespace(sweep, leader);
         else if (proc_stat(leader, &stat) == 0 &&
-                 (life->group < 0 || proc_is_in_cgroup(leader, life->ward->cgroup)))
+                 (!life->in_group || proc_is_in_cgroup(leader, life->ward->cgroup)))
                 sweep_process(sweep, &stat);
 }
 
@@ -202,8 +250,8 @@ static void take_step(
                 .group = step->whom == CURFEW_GROUP ? life->ward->group : 0,
         };
 
-        if (life->stop.state == STOP_KILLED && life->group >= 0)
-                cgroup_kill(life->group, life->ward->cgroup);
+        if (life->stop.state == STOP_KILLED && life->in_group)
+                with_group(life, kill_group, NULL);
         else if (life->stop.state == STOP_KILLED)
                 keeper->killing = true;
         else if (step->whom == CURFEW_LEADER)
@@ -214,14 +262,14 @@ static void take_step(
 
 static void end_life(struct life *life) {
         life->over = true;
-        if (life->group < 0)
+        if (!life->in_group)
                 return;
-        sys_call(SYS_close, life->events);
+        if (life->events >= 0)
+                sys_call(SYS_close, life->events);
         if (cgroup_remove(KEEPER_GROUPS, life->ward->cgroup) == -EBUSY) {
-                cgroup_release(KEEPER_GROUPS, life->group);
+                with_group(life, release_group, NULL);
                 cgroup_remove(KEEPER_GROUPS, life->ward->cgroup);
         }
-        sys_call(SYS_close, life->group);
 }
 
 static void handle(struct keeper_state *keeper, struct life *life, enum stop_event event) {
@@ -237,9 +285,15 @@ static void handle(struct keeper_state *keeper, struct life *life, enum stop_eve
         }
 }
 
-static bool is_empty(struct keeper_state *keeper, const struct life *life) {
-        if (life->group >= 0)
-                return cgroup_is_populated(life->events) == 0;
+static bool is_empty(struct keeper_state *keeper, struct life *life) {
+        int r;
+
+        if (life->in_group && life->events < 0)
+                with_group(life, open_events, &life->events);
+        if (life->in_group) {
+                r = cgroup_is_populated(life->events);
+                return r == 0 || r == -ENODEV;
+        }
         return reap_or_hunt(keeper) == -ECHILD;
 }
 
@@ -252,23 +306,24 @@ static void advance(struct keeper_state *keeper, struct life *life) {
                 else
                         break;
         }
-        if (!life->over && life->stop.state == STOP_KILLED && life->group >= 0)
-                cgroup_kill(life->group, life->ward->cgroup);
+        if (!life->over && life->stop.state == STOP_KILLED && life->in_group)
+                with_group(life, kill_group, NULL);
 }
 
 /* A group that the host had not made yet, or had removed already, is no life to end. */
 static bool begin_life(struct life *life, const struct ward *ward) {
-        *life = (struct life){ .ward = ward, .group = -1, .events = -1 };
+        int group;
+
+        *life = (struct life){ .ward = ward, .in_group = ward->cgroup[0], .events = -1 };
         stop_resume(&life->stop, ward->plan, ward->taken, ward->due);
-        if (!ward->cgroup[0])
+        if (!life->in_group)
                 return true;
 
-        life->group = cgroup_open(KEEPER_GROUPS, ward->cgroup);
-        if (life->group < 0)
-                return false;
-        cgroup_thaw(life->group);
-        life->events = cgroup_open_events(life->group);
-        return true;
+        group = cgroup_open(KEEPER_GROUPS, ward->cgroup);
+        if (group >= 0)
+                sys_call(SYS_close, group);
+        with_group(life, thaw_group, NULL);
+        return group != -ENOENT;
 }
 
 static bool is_mine(const struct keeper_state *keeper, const struct ward *ward) {
@@ -343,7 +398,9 @@ static int64_t next_due(const struct keeper_state *keeper) {
 
                 if (!keeper->lives[i].over)
                         due = clock_min(due, stop->due);
-                if (!keeper->lives[i].over && stop->state == STOP_KILLED)
+                if (!keeper->lives[i].over &&
+                        (stop->state == STOP_KILLED ||
+                                (keeper->guard && keeper->lives[i].events < 0)))
                         due = clock_min(due, clock_after(clock_now(), KILL_AGAIN));
         }
         return due;
@@ -393,8 +450,10 @@ static void read_signals(struct keeper_state *keeper) {
         struct signalfd_siginfo info = { 0 };
 
         while (sys_call(SYS_read, keeper->signals, &info, sizeof(info)) == (long)sizeof(info))
-                if (stop_signal_terminates((int)info.ssi_signo))
+                if (stop_signal_terminates((int)info.ssi_signo) && !keeper->asked) {
+                        keeper->asked = true;
                         report(keeper, &asked);
+                }
 }
 
 static bool has_ended(struct keeper_state *keeper) {

@@ -7,7 +7,7 @@
 #include "sys/proc.h"
 #include "sys/sweep.h"
 
-#define CGROUP_PREFIX   "curfew-"
+#define CGROUP_PREFIX   PROC_CGROUP
 #define CGROUP_NAME_MAX 40
 
 /* A directory to make groups in, by its descriptor. All of these return a negative errno. */

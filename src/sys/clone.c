@@ -110,6 +110,15 @@ _in_child_ static long clone3(
 }
 #endif
 
+int clone_raise(int pidfd) {
+        int raised = pidfd < 0 || pidfd > 2 ? -1 : fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
+
+        if (raised < 0)
+                return pidfd;
+        close_fd(pidfd);
+        return raised;
+}
+
 /*
  * Asking again each time costs a tenth of a microsecond where the answer is no, and no memory of it
  * that threads would share.
@@ -136,7 +145,7 @@ int clone_child(const struct clone_plan *plan, struct child *ret) {
         if (r < 0)
                 return (int)r;
 
-        *ret = (struct child){ .pid = (pid_t)r, .pidfd = raise_fd(pidfd) };
+        *ret = (struct child){ .pid = (pid_t)r, .pidfd = clone_raise(pidfd) };
         return 0;
 }
 

@@ -27,6 +27,10 @@ struct clone_plan {
  */
 int clone_child(const struct clone_plan *plan, struct child *ret);
 
+/* As raise_fd(), but the pidfd of a child that is there already is not lost if that can't be done.
+ */
+int clone_raise(int pidfd);
+
 /*
  * From within such a child: another one in the same memory, which runs while this one goes on. When
  * it has left the memory, *alive, which must not be 0 before, is 0, and a futex wait for that is

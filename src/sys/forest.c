@@ -24,15 +24,13 @@ int forest_check(struct forest *forest) {
 
         if (r < 0)
                 return r;
+        forest->has_proc = proc_is_ours();
         return (int)sys_call(SYS_pidfd_send_signal, forest->kit.host, 0, NULL, 0);
 }
 
 void forest_make_room(struct forest *forest) {
-        int fd = fcntl(forest->loop->epoll, F_DUPFD_CLOEXEC, 3);
-
-        for (size_t i = 0; i < FOREST_SPARES && fd < 0; ++i)
+        for (size_t i = 0; i < FOREST_SPARES; ++i)
                 forest->spares[i] = close_fd(forest->spares[i]);
-        close_fd(fd);
 }
 
 void forest_reserve_room(struct forest *forest) {
@@ -123,7 +121,7 @@ void forest_release_ward(struct forest *forest, size_t index) {
         forest->next_ward = index;
 }
 
-int forest_prepare_keeper(struct forest *forest) {
+static int prepare_any(struct forest *forest) {
         int r = spawn_stack_init(&forest->stack);
 
         if (r == 0)
@@ -131,6 +129,10 @@ int forest_prepare_keeper(struct forest *forest) {
         if (r == 0)
                 r = keeper_kit_prepare(&forest->kit);
         return r;
+}
+
+int forest_prepare_keeper(struct forest *forest) {
+        return forest->has_proc ? prepare_any(forest) : -ENOENT;
 }
 
 static void on_guard(struct keeper *guard) {
@@ -166,7 +168,11 @@ int forest_prepare_groups(struct forest *forest) {
         if (forest->kit.groups < 0)
                 r = open_groups(forest);
         if (r == 0)
-                r = forest_prepare_keeper(forest);
+                r = prepare_any(forest);
+        if (forest->guarded && child_signal(&forest->guard.process, 0) == -ESRCH) {
+                keeper_deinit(&forest->guard);
+                forest->guarded = false;
+        }
         if (r < 0 || forest->guarded)
                 return r;
 

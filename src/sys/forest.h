@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "sys/keeper.h"
 #include "sys/loop.h"
+#include "sys/proc.h"
 #include "sys/spawn.h"
 #include "sys/ward.h"
 
@@ -14,6 +15,7 @@
 struct forest {
         struct loop *loop;
         struct spawn_stack stack;
+        bool has_proc;             /* /proc shows the processes by the numbers they have here */
         int spares[FOREST_SPARES]; /* descriptors that mean nothing, to be closed for others */
         struct keeper_kit kit;
 

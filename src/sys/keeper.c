@@ -43,6 +43,7 @@
 
 #define MFD_EXEC_        0x10U /* Linux 6.3: what vm.memfd_noexec wants to hear */
 #define CLOSE_RANGE_NONE (~0U)
+#define END_TIME         CLOCK_SEC
 
 static int make_image(void) {
         _cleanup_(close_fdp) int fd = -1;
@@ -126,6 +127,7 @@ _in_child_ static int lead(void *arg) {
                 sys_call(SYS_exit_group, 127);
                 return 127;
         }
+        nursery->image->parent = nursery->keeper;
         return spawn_become(nursery->image);
 }
 
@@ -201,8 +203,9 @@ _in_child_ static int keep(void *arg) {
         int r = 0;
 
         nursery->keeper = (pid_t)sys_call(SYS_getpid);
-        sys_call(SYS_set_tid_address, &nursery->keeper_alive);
-        if (nursery->image)
+        if (sys_call(SYS_set_tid_address, &nursery->keeper_alive) < 0)
+                r = -ENOSYS;
+        if (r == 0 && nursery->image)
                 r = bear(nursery);
         if (r == 0)
                 r = execute(nursery);
@@ -308,11 +311,9 @@ static int start_tree(struct keeper *keeper, const struct keeper_kit *kit, struc
         int r = start(keeper, kit, nursery);
 
         *ret_stage = CURFEW_STAGE_TREE;
-        pidfd = raise_fd(nursery->leader_pidfd);
+        pidfd = clone_raise(nursery->leader_pidfd);
         if (r >= 0)
                 r = spawn_result(nursery->image, ret_stage);
-        if (r >= 0 && pidfd < 0)
-                r = -EMFILE;
         if (r < 0)
                 return r;
 
@@ -321,6 +322,16 @@ static int start_tree(struct keeper *keeper, const struct keeper_kit *kit, struc
                 ret_leader->pid = number_of(pidfd, nursery->ward->leader);
         steal_fd(&pidfd);
         return 0;
+}
+
+/* A leader that has not executed is a zombie by now, and the keeper's to reap. */
+static void let_end(struct keeper *keeper) {
+        if (keeper->io.fd >= 0)
+                loop_remove(keeper->loop, &keeper->io);
+        keeper->socket = close_fd(keeper->socket);
+        if (keeper->process.pidfd >= 0)
+                keeper_await(keeper, clock_after(clock_now(), END_TIME));
+        keeper_deinit(keeper);
 }
 
 static void write_map(char map[40], uint64_t id) {
@@ -356,7 +367,7 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
         spawn_begin(charge->plan->cmd, &guard);
         r = start_tree(keeper, kit, &nursery, ret_stage, ret_leader);
         if (r < 0)
-                keeper_deinit(keeper);
+                let_end(keeper);
         spawn_end(&guard);
         return r;
 }
@@ -372,7 +383,10 @@ static void await_end(struct keeper *keeper) {
 static void note(struct keeper *keeper, const struct keeper_report *report) {
         switch (report->type) {
         case KEEPER_ASKED: keeper->asked = true; break;
-        case KEEPER_EMPTY: keeper->clean = true; break;
+        case KEEPER_EMPTY:
+                keeper->clean = true;
+                await_end(keeper); /* the other end may have been inherited by who knows whom */
+                break;
         case KEEPER_LEADER:
                 keeper->leader = report->leader;
                 keeper->leader_known = true;
@@ -427,6 +441,7 @@ void keeper_await(struct keeper *keeper, int64_t deadline) {
 int keeper_kill(struct keeper *keeper) {
         const char request = KEEPER_KILL;
 
+        child_signal(&keeper->process, SIGCONT); /* it has no wish to sleep, whoever stopped it */
         if (keeper->socket < 0 || send(keeper->socket, &request, 1, MSG_NOSIGNAL) == 1)
                 return 0;
         return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;

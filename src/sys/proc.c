@@ -105,6 +105,18 @@ int proc_stat(pid_t pid, struct proc_stat *ret) {
         return 0;
 }
 
+bool proc_is_ours(void) {
+        pid_t own = (pid_t)sys_call(SYS_getpid);
+        char text[24] = "", path[80];
+        struct proc_stat stat;
+
+        if (sys_call(SYS_readlinkat, AT_FDCWD, "/proc/self", text, sizeof(text) - 1) <= 0 ||
+                parse_number(text) != own || proc_stat(own, &stat) < 0)
+                return false;
+        make_path(path, own, own, "children");
+        return sys_call(SYS_faccessat, AT_FDCWD, path, R_OK) == 0;
+}
+
 uint64_t proc_now(void) {
         struct timespec now = { 0 };
 
@@ -179,6 +191,18 @@ bool proc_is_in_cgroup(pid_t pid, const char *name) {
                 if (strncmp(p + 1, name, n) == 0 && (p[1 + n] == '/' || p[1 + n] == '\n'))
                         return true;
         return false;
+}
+
+unsigned proc_cgroup_depth(pid_t pid, const char *prefix) {
+        size_t n = strlen(prefix);
+        char buf[4096 + 256];
+        unsigned depth = 0;
+
+        if (read_file(pid, "cgroup", buf, sizeof(buf)) <= 0)
+                return 0;
+        for (const char *p = strchr(buf, '/'); p; p = strchr(p + 1, '/'))
+                depth += strncmp(p + 1, prefix, n) == 0;
+        return depth;
 }
 
 void proc_list_deinit(struct proc_list *list) {

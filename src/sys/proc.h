@@ -20,6 +20,13 @@ struct proc_stat {
 /* -ESRCH if there is no such process. */
 int proc_stat(pid_t pid, struct proc_stat *ret);
 
+/* Whether /proc is there, tells of children, and is that of our own PID namespace: in another's,
+ * the numbers are other processes'. */
+bool proc_is_ours(void);
+
+/* How many groups of ours, one in the other, the process is in. */
+unsigned proc_cgroup_depth(pid_t pid, const char *prefix);
+
 /* The present in the unit of proc_stat.start. */
 uint64_t proc_now(void);
 
@@ -36,6 +43,7 @@ static inline bool proc_is_same(const struct proc_stat *a, const struct proc_sta
 
 /* Our own keepers go by this name. */
 #define PROC_KEEPER "curfew-keeper"
+#define PROC_CGROUP "curfew-" /* … and our control groups begin with this */
 
 bool proc_is_keeper(const struct proc_stat *stat);
 

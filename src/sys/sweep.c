@@ -8,9 +8,10 @@
 /*
  * A step is to reach each process once, those that are being forked included, and to spare what a
  * process forks because of it: that is its clean-up. Without stopping the world, which the tree
- * would notice, the two are told apart by the order of things. A process is signalled first, and
- * its children are listed right after: what is on that list was forked before the signal was taken,
- * since a handler would have to be scheduled, run and fork in the time between two system calls.
+ * would notice, the two are told apart by the order of things. The children of a
+ * process are listed, since it may be dead a moment later; it is signalled; and they are listed
+ * again, right after: what is on that list was forked before the signal was taken, since a handler
+ * would have to be scheduled, run and fork in the time between two system calls.
  *
  * A fork that was under way when the signal came is finished first, unless it is deadly, and its
  * child appears a little later. So of a process that has a handler the children are listed until it
@@ -18,13 +19,13 @@
  *
  * This is top-down, and one walk would be enough if no process ended. When one does, its children
  * get another parent: the root, or another process of the tree that adopts orphans. So the walk is
- * repeated until it finds nothing new. Any new child of the root is an orphan that may have missed
- * its turn, and is signalled. A new child of somebody else is an orphan only if it is older than
- * the step; else it is a clean-up.
+ * repeated until it finds nothing new that is older than the step and may have missed its turn.
+ * What is younger is taken for a clean-up: left alone it may miss a step, signalled it would fail.
  *
  * A keeper in the tree belongs to another curfew. It is signalled, and takes that as the request to
  * stop its own tree by its own plan: so nothing in there gets the signals of two plans at once.
- * SIGKILL is for all. What it has reached forks no more, so a walk finds everything below.
+ * What it keeps is below it, or, where it guards a control group, in that, beside it. SIGKILL is
+ * for all. What it has reached forks no more, so a walk finds everything below.
  */
 
 #define MAX_TIME (CLOCK_SEC / 2) /* a tree can fork faster than it is walked */
@@ -46,6 +47,8 @@ void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
                 return;
 
         r = proc_signal(stat, sweep->signal, sweep->cont);
+        if (stat->pid == sweep->leader && r == 0)
+                sweep->reached_leader = true;
         if (r == 0)
                 ++sweep->reached;
         else if (r != -ESRCH && sweep->error == 0)
@@ -72,6 +75,22 @@ static bool is_anothers(const struct sweep *sweep, const struct proc_stat *stat)
         return proc_is_keeper(stat) && sweep->signal != SIGKILL;
 }
 
+/* Of what was found from `first` on, forget who is in a control group of another curfew's. Only
+ * where there is a keeper can there be one. */
+static void forget_guarded(const struct sweep *sweep, struct proc_list *list, size_t first) {
+        bool guarded = false;
+        size_t n = first;
+
+        for (size_t i = 0; i < list->n && !guarded; ++i)
+                guarded = is_anothers(sweep, &list->items[i]);
+        for (size_t i = first; guarded && i < list->n; ++i)
+                if (is_anothers(sweep, &list->items[i]) ||
+                        proc_cgroup_depth(list->items[i].pid, PROC_CGROUP) <= sweep->depth)
+                        list->items[n++] = list->items[i];
+        if (guarded)
+                list->n = n;
+}
+
 /* What has been found is signalled, then looked below, and what is there is found. */
 static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
         int64_t end = clock_after(sweep->until, MAX_TIME);
@@ -80,9 +99,18 @@ static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
         for (; i < list->n && r >= 0 && clock_now() < end; ++i) {
                 const struct proc_stat stat = list->items[i];
 
+                size_t n = list->n;
+
+                if (is_anothers(sweep, &stat)) {
+                        sweep_process(sweep, &stat);
+                        continue;
+                }
+                r = proc_list_add_children(list, &stat);
                 sweep_process(sweep, &stat);
-                if (!is_anothers(sweep, &stat))
+                if (r >= 0)
                         r = add_children(sweep, list, &stat);
+                if (list->n > n)
+                        forget_guarded(sweep, list, n);
         }
         return r;
 }
@@ -97,7 +125,8 @@ static void forget_younger(struct proc_list *list, size_t first, uint64_t began)
         list->n = n;
 }
 
-static int find_adopted(const struct sweep *sweep, struct proc_list *list, uint64_t began) {
+static int find_adopted(
+        const struct sweep *sweep, struct proc_list *list, size_t first, uint64_t began) {
         size_t n = list->n;
         int r = 0;
 
@@ -107,7 +136,7 @@ static int find_adopted(const struct sweep *sweep, struct proc_list *list, uint6
                 if (!is_anothers(sweep, &stat))
                         r = proc_list_add_children(list, &stat);
         }
-        forget_younger(list, n, began);
+        forget_younger(list, first, began);
         return r;
 }
 
@@ -126,11 +155,12 @@ int sweep_descendants(struct sweep *sweep, pid_t root) {
         int r = 0;
 
         sweep->until = clock_after(clock_now(), MAX_TIME);
+        sweep->depth = proc_cgroup_depth(root, PROC_CGROUP);
         do {
                 done = list.n;
                 r = add_roots_children(&list, root);
                 if (r >= 0 && again)
-                        r = find_adopted(sweep, &list, began);
+                        r = find_adopted(sweep, &list, done, began);
                 if (r >= 0)
                         r = walk(sweep, &list, done);
                 again = true;

@@ -9,11 +9,14 @@
 /* A signal on its way to many processes. */
 struct sweep {
         int signal;
-        bool cont;   /* SIGCONT after it */
-        pid_t group; /* only the members of this process group; or 0 */
+        bool cont;    /* SIGCONT after it */
+        pid_t group;  /* only the members of this process group; or 0 */
+        pid_t leader; /* whether this one has got it matters */
+        bool reached_leader;
         unsigned reached;
-        int error;     /* the first that kept it from a process that is there */
-        int64_t until; /* how long to look for what has been forked meanwhile */
+        int error;      /* the first that kept it from a process that is there */
+        unsigned depth; /* of the root in control groups of ours */
+        int64_t until;  /* how long to look for what has been forked meanwhile */
 };
 
 /* Send it to one process, and count. */

@@ -71,9 +71,9 @@ static int spawn_into(struct tree *tree, int group, const struct spawn_plan *pla
 }
 
 static int open_group(const struct tree *tree) {
-        int fd = raise_fd(cgroup_open(tree->forest->kit.groups, tree->name));
+        int fd = cgroup_open(tree->forest->kit.groups, tree->name);
 
-        return fd < 0 ? -EMFILE : fd;
+        return fd < 0 ? fd : clone_raise(fd);
 }
 
 static void release(struct tree *tree) {
@@ -138,7 +138,7 @@ static void leader_exited(struct tree *tree) {
 static int sweep(struct tree *tree, struct sweep *sweep) {
         _cleanup_(close_fdp) int group = -1;
 
-        group = open_group(tree);
+        group = tree->forest->has_proc ? open_group(tree) : -ENOENT;
         return group < 0 ? group : cgroup_sweep(group, tree->name, sweep);
 }
 
@@ -152,7 +152,7 @@ static int end(struct tree *tree) {
 static int list(struct tree *tree, struct proc_list *ret) {
         _cleanup_(close_fdp) int group = -1;
 
-        group = open_group(tree);
+        group = tree->forest->has_proc ? open_group(tree) : -ENOENT;
         return group < 0 ? group : cgroup_list(group, ret);
 }
 
@@ -178,6 +178,8 @@ static int is_empty(struct tree *tree) {
 
         if (r == 0)
                 r = cgroup_is_populated(tree->events);
+        if (r == -ENOENT || r == -ENODEV) /* somebody else has removed it, which takes that */
+                return 1;
         return r < 0 ? r : r == 0;
 }
 

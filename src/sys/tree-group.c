@@ -137,6 +137,8 @@ static int find(struct tree *tree, struct proc_list *ret) {
         size_t known;
         int r;
 
+        if (!tree->forest->has_proc)
+                return -ENOENT;
         r = add_known(tree, &list);
         if (r < 0)
                 return r;
@@ -183,6 +185,7 @@ static void signal_leader(struct tree *tree, struct sweep *sweep, struct done *d
         if (r == 0 && sweep->cont)
                 child_signal(tree->leader, SIGCONT);
         done->leader = true;
+        sweep->reached_leader = true;
         count(sweep, r);
 }
 
@@ -195,6 +198,7 @@ static void signal_members(
                 return;
 
         done->group = true;
+        sweep->reached_leader = true;
         if (r == 0 && sweep->cont)
                 signal_group(tree, SIGCONT);
         if (r < 0)

@@ -136,11 +136,29 @@ static void settle(struct tree *tree) {
                 keeper_await(&tree->keeper, clock_after(clock_now(), SETTLE_TIME));
 }
 
+/* It has been killed, and we are to be told only now. */
+static bool is_lost(struct tree *tree) {
+        struct keeper *keeper = &tree->keeper;
+
+        if (tree->backend == &tree_namespace || child_signal(&keeper->process, 0) != -ESRCH)
+                return false;
+        keeper_look(keeper);
+        return !keeper->clean;
+}
+
 static int sweep(struct tree *tree, struct sweep *sweep) {
+        if (is_lost(tree)) {
+                fall_back(tree);
+                return tree->backend->sweep(tree, sweep);
+        }
         return sweep_descendants(sweep, tree->keeper.process.pid);
 }
 
 static int end(struct tree *tree) {
+        if (is_lost(tree)) {
+                fall_back(tree);
+                return tree->backend->kill(tree);
+        }
         return keeper_kill(&tree->keeper);
 }
 

@@ -87,13 +87,14 @@ static void signal_leader(struct tree *tree, struct sweep *sweep) {
                 sweep->error = r;
 }
 
-/* If nobody can be found, there still is a pidfd of the leader. */
+/* Wherever the leader has gone, there is a pidfd of it. */
 int tree_signal(
         struct tree *tree, const struct curfew_step *step, bool cont, unsigned *ret_reached) {
         struct sweep sweep = {
                 .signal = step->signal,
                 .cont = cont,
                 .group = step->whom == CURFEW_GROUP ? tree->leader->pid : 0,
+                .leader = tree->leader->pid,
         };
         int r = 0;
 
@@ -102,7 +103,7 @@ int tree_signal(
                 r = tree->backend->sweep(tree, &sweep);
                 forest_reserve_room(tree->forest);
         }
-        if (step->whom == CURFEW_LEADER || (r < 0 && sweep.reached == 0))
+        if (step->whom != CURFEW_GROUP && !sweep.reached_leader)
                 signal_leader(tree, &sweep);
 
         *ret_reached = sweep.reached;
@@ -116,8 +117,7 @@ int tree_kill(struct tree *tree, struct proc_list *ret) {
         tree->backend->list(tree, ret);
         r = tree->backend->kill(tree);
         forest_reserve_room(tree->forest);
-        if (r < 0)
-                child_signal(tree->leader, SIGKILL);
+        child_signal(tree->leader, SIGKILL);
         return r;
 }
 
