@@ -20,6 +20,11 @@ check:
 	@scripts/setup check
 	@scripts/check
 
+# The tests that play the same many times, 10,000 times.
+soak: all
+	@scripts/setup check
+	CURFEW_ROUNDS=10000 meson test -C build --suite rounds --timeout-multiplier 0 --verbose
+
 bench: all
 	meson test -C build --benchmark --verbose
 
@@ -33,4 +38,4 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all demo check bench format install clean
+.PHONY: all demo check soak bench format install clean

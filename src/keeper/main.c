@@ -69,8 +69,8 @@ enum { FD_HOST, FD_PIDFD, FD_SIGNALS, FD_LIVES };
 static int map_wards(struct keeper_state *keeper) {
         long size = sys_call(SYS_lseek, KEEPER_WARDS, 0L, SEEK_END);
 
-        if (size < (long)sizeof(struct ward))
-                return -EINVAL;
+        if (size < (long)sizeof(struct ward)) /* the host has not come to that */
+                return 0;
         keeper->wards = sys_pointer(
                 sys_call(SYS_mmap, NULL, size, PROT_READ, MAP_SHARED, KEEPER_WARDS, 0L));
         if (!keeper->wards)

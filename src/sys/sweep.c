@@ -19,8 +19,10 @@
  *
  * This is top-down, and one walk would be enough if no process ended. When one does, its children
  * get another parent: the root, or another process of the tree that adopts orphans. So the walk is
- * repeated until it finds nothing new that is older than the step and may have missed its turn.
- * What is younger is taken for a clean-up: left alone it may miss a step, signalled it would fail.
+ * repeated until it finds nothing new. Any new child of the root is an orphan that may have missed
+ * its turn, and is signalled: it can be a clean-up only if who answered has left it alone at once.
+ * A new child of somebody else is an orphan only if it is older than the step; else it is a
+ * clean-up.
  *
  * A keeper in the tree belongs to another curfew. It is signalled, and takes that as the request to
  * stop its own tree by its own plan: so nothing in there gets the signals of two plans at once.
@@ -125,8 +127,7 @@ static void forget_younger(struct proc_list *list, size_t first, uint64_t began)
         list->n = n;
 }
 
-static int find_adopted(
-        const struct sweep *sweep, struct proc_list *list, size_t first, uint64_t began) {
+static int find_adopted(const struct sweep *sweep, struct proc_list *list, uint64_t began) {
         size_t n = list->n;
         int r = 0;
 
@@ -136,7 +137,7 @@ static int find_adopted(
                 if (!is_anothers(sweep, &stat))
                         r = proc_list_add_children(list, &stat);
         }
-        forget_younger(list, first, began);
+        forget_younger(list, n, began);
         return r;
 }
 
@@ -160,7 +161,7 @@ int sweep_descendants(struct sweep *sweep, pid_t root) {
                 done = list.n;
                 r = add_roots_children(&list, root);
                 if (r >= 0 && again)
-                        r = find_adopted(sweep, &list, done, began);
+                        r = find_adopted(sweep, &list, began);
                 if (r >= 0)
                         r = walk(sweep, &list, done);
                 again = true;
