@@ -73,13 +73,13 @@ static const struct villain villains[] = {
 /* What a storm is held by, should nothing else hold it. The limit counts threads of the user's that
  * are none of ours, unless the storm has a user of its own. */
 static void limit_storm(struct curfew_rlimit ret[2], const struct place *place) {
-        rlim_t others = 0;
+        unsigned long long others = 0;
         FILE *file = NULL;
 
         if (place->storm_uid == 0)
                 file = fopen("/proc/loadavg", "re");
         if (file) {
-                assert_eq(fscanf(file, "%*f %*f %*f %*d/%ju", &others), 1);
+                assert_eq(fscanf(file, "%*f %*f %*f %*d/%llu", &others), 1);
                 fclose(file);
         }
         ret[0] = (struct curfew_rlimit){ RLIMIT_NPROC, { others + 250, others + 250 } };

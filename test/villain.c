@@ -24,6 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -132,7 +133,7 @@ static int verb_daemon(int argc, char *argv[]) {
         (void)argc, (void)argv;
         if (detach()) {
                 ready();
-                close_range(0, ~0U, 0);
+                syscall(SYS_close_range, 0, ~0U, 0);
         }
         hold();
 }

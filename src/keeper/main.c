@@ -104,7 +104,7 @@ static void open_signals(struct keeper_state *keeper) {
 
 /* It may have more to look after than its host had to do. */
 static void raise_limit(void) {
-        uint64_t limit[2];
+        uint64_t limit[2] = { 0 };
 
         if (sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) < 0)
                 return;

@@ -43,7 +43,9 @@ static int read_file(pid_t pid, const char *name, char *buf, size_t size) {
         if (fd < 0)
                 return (int)fd;
 
-        n = sys_call(SYS_read, fd, buf, size - 1);
+        do
+                n = sys_call(SYS_read, fd, buf, size - 1);
+        while (n == -EINTR);
         sys_call(SYS_close, fd);
         if (n < 0)
                 return (int)n;
@@ -108,13 +110,12 @@ int proc_stat(pid_t pid, struct proc_stat *ret) {
 bool proc_is_ours(void) {
         pid_t own = (pid_t)sys_call(SYS_getpid);
         char text[24] = "", path[80];
-        struct proc_stat stat;
+        long n = sys_call(SYS_readlinkat, AT_FDCWD, "/proc/self", text, sizeof(text) - 1);
 
-        if (sys_call(SYS_readlinkat, AT_FDCWD, "/proc/self", text, sizeof(text) - 1) <= 0 ||
-                parse_number(text) != own || proc_stat(own, &stat) < 0)
+        if (n == -ENOENT || (n > 0 && parse_number(text) != own))
                 return false;
         make_path(path, own, own, "children");
-        return sys_call(SYS_faccessat, AT_FDCWD, path, R_OK) == 0;
+        return sys_call(SYS_faccessat, AT_FDCWD, path, R_OK) != -ENOENT;
 }
 
 uint64_t proc_now(void) {
