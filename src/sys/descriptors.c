@@ -97,22 +97,33 @@ _in_child_ static int put_in_place(const struct curfew_extra_fd *fd) {
         return r < 0 ? (int)r : 0;
 }
 
+/* The number that an entry of the directory is, or -1. */
+_in_child_ static int entry_number(const struct dirent64_head *entry) {
+        int fd = 0;
+
+        if (entry->name[0] == '.')
+                return -1;
+        for (const char *digit = entry->name; *digit; ++digit)
+                fd = 10 * fd + (*digit - '0');
+        return fd;
+}
+
+_in_child_ static void close_unless_wanted(
+        const struct curfew_extra_fd *fds, size_t n, int fd, int dir) {
+        if (fd >= 0 && fd != dir && find_target(fds, n, fd) < 0)
+                sys_call(SYS_close, fd);
+}
+
 _in_child_ static void close_listed(const struct curfew_extra_fd *fds, size_t n, int dir) {
-        _Alignas(struct dirent64_head) char buf[2048];
+        _Alignas(struct dirent64_head) char buf[2048] = { 0 };
         long size;
 
         while ((size = sys_call(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
                 for (long at = 0; at < size;) {
                         const struct dirent64_head *entry = (const void *)(buf + at);
-                        int fd = 0;
 
                         at += entry->size;
-                        if (entry->name[0] == '.')
-                                continue;
-                        for (const char *digit = entry->name; *digit; ++digit)
-                                fd = 10 * fd + (*digit - '0');
-                        if (fd != dir && find_target(fds, n, fd) < 0)
-                                sys_call(SYS_close, fd);
+                        close_unless_wanted(fds, n, entry_number(entry), dir);
                 }
         }
         sys_call(SYS_close, dir);
