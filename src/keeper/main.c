@@ -159,6 +159,13 @@ static int hunt_namespace(struct keeper_state *keeper) {
         return reap(keeper);
 }
 
+/* A storm takes all the time there is; where that is allowed the keeper goes first. */
+static void begin_hunt(struct keeper_state *keeper) {
+        if (!keeper->killing)
+                sys_call(SYS_setpriority, PRIO_PROCESS, 0, -20);
+        keeper->killing = true;
+}
+
 /* One round of it. 0 as long as something may live. */
 static int hunt(struct keeper_state *keeper) {
         size_t alive, dead;
@@ -253,7 +260,7 @@ static void take_step(
         if (life->stop.state == STOP_KILLED && life->in_group)
                 with_group(life, kill_group, NULL);
         else if (life->stop.state == STOP_KILLED)
-                keeper->killing = true;
+                begin_hunt(keeper);
         else if (step->whom == CURFEW_LEADER)
                 sweep_leader(keeper, life, &sweep);
         else
@@ -438,7 +445,7 @@ static void look_at_host(struct keeper_state *keeper) {
         long n = sys_call(SYS_recvfrom, KEEPER_HOST, &request, 1, MSG_DONTWAIT, NULL, NULL);
 
         if (n == 1 && request == KEEPER_KILL)
-                keeper->killing = true;
+                begin_hunt(keeper);
         if (has_exited || n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
                 become_orphan(keeper);
 }
