@@ -307,11 +307,11 @@ static int host_death(enum curfew_backend backend) {
         do
                 reaped = waitpid(pid, &status, 0);
         while (reaped < 0 && errno == EINTR);
+        check_nothing_left(true); /* whatever became of the host, what it has started ends */
         if (WIFEXITED(status))
                 return WEXITSTATUS(status);
         if (reaped != pid || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
                 return wrong("the host");
-        check_nothing_left(true);
         say("host died; %u up, %u asked.", count_log("up"), count_log("term"));
         return OK;
 }

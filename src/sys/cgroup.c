@@ -193,14 +193,15 @@ static void sweep_from(
                         sweep_process(sweep, &list->items[i]);
 }
 
-static bool freeze(int group) {
+/* The descriptor that has frozen it thaws it again: one that would have to be opened for that might
+ * not be had, and the tree would hear nothing any more but SIGKILL. */
+static bool freeze(int group, int *ret_freezer) {
         int64_t until = clock_after(clock_now(), FREEZE_TIME), left = FREEZE_TIME;
         struct pollfd fd = { .fd = cgroup_open_events(group), .events = POLLPRI };
         int frozen = -EBADF;
 
-        if (fd.fd < 0)
-                return false;
-        if (write_file(group, "cgroup.freeze", "1") == 0)
+        *ret_freezer = open_file(group, "cgroup.freeze", O_WRONLY);
+        if (fd.fd >= 0 && *ret_freezer >= 0 && sys_call(SYS_write, *ret_freezer, "1", 1) == 1)
                 frozen = read_event(fd.fd, "frozen ");
 
         while (frozen == 0 && left > 0) {
@@ -210,12 +211,28 @@ static bool freeze(int group) {
                 frozen = read_event(fd.fd, "frozen ");
                 left = until - clock_now();
         }
-        sys_call(SYS_close, fd.fd);
+        if (fd.fd >= 0)
+                sys_call(SYS_close, fd.fd);
         return frozen > 0;
 }
 
+/* A write that fails for want of memory, or is interrupted, is worth another. */
+static int thaw(int freezer) {
+        long r = 0;
+
+        if (freezer < 0)
+                return 0;
+        for (unsigned i = 0; i < MAX_WALKS; ++i) {
+                r = sys_call(SYS_write, freezer, "0", 1);
+                if (r == 1 || r == -ENODEV)
+                        break;
+        }
+        sys_call(SYS_close, freezer);
+        return r < 0 && r != -ENODEV ? (int)r : 0;
+}
+
 void cgroup_thaw(int group) {
-        write_file(group, "cgroup.freeze", "0");
+        thaw(open_file(group, "cgroup.freeze", O_WRONLY));
 }
 
 /* Unfrozen, what is forked meanwhile must be looked for. What is younger than the step may be a
@@ -232,9 +249,9 @@ static void drop_younger(struct proc_list *list, size_t first, uint64_t began) {
 int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         uint64_t began = proc_now();
-        bool frozen = freeze(group);
+        int freezer, thawed, r = 0;
+        bool frozen = freeze(group, &freezer);
         size_t done = 0;
-        int r = 0;
 
         for (unsigned i = 0; i < (frozen ? 1 : MAX_WALKS) && r >= 0; ++i) {
                 r = list_below(group, false, 0, &list);
@@ -244,7 +261,9 @@ int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
                 sweep_from(sweep, name, &list, done);
                 done = list.n;
         }
-        cgroup_thaw(group);
+        thawed = thaw(freezer);
+        if (r == 0)
+                r = thawed;
         return r < 0 ? r : list.error;
 }
 
@@ -252,14 +271,14 @@ int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
 static int kill_listed(int group, const char *name) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         struct sweep sweep = { .signal = SIGKILL };
-        int r;
+        int freezer, r;
 
-        freeze(group);
+        freeze(group, &freezer);
         r = cgroup_list(group, &list);
         for (size_t i = 0; i < list.n; ++i)
                 if (proc_is_in_cgroup(list.items[i].pid, name))
                         sweep_process(&sweep, &list.items[i]);
-        cgroup_thaw(group);
+        thaw(freezer);
         return r < 0 ? r : list.n > 0;
 }
 

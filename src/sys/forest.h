@@ -10,7 +10,7 @@
 #include "sys/spawn.h"
 #include "sys/ward.h"
 
-#define FOREST_SPARES 5
+#define FOREST_SPARES 7
 
 struct forest {
         struct loop *loop;
