@@ -17,8 +17,10 @@
  * sleep; more forks than the freezer can follow) the list is read again until nothing older than
  * the step is new on it.
  *
- * To be killed it must not be frozen: a fork storm outruns the freezer, but not cgroup.kill (Linux
- * 5.14), which is atomic. Before, the list is killed until it is empty.
+ * To be killed it must not be frozen: a fork storm outruns the freezer. cgroup.kill (Linux 5.14)
+ * reaches all at once, but for a fork that begins just then, which has been seen to survive it
+ * on 6.18: so who kills looks again, and repeats it until the group is empty. Before 5.14 the list
+ * is killed.
  *
  * A number on the list can be another process by the time that it is opened: so after that it must
  * still be in the group.
