@@ -505,7 +505,7 @@ __attribute__((noreturn)) static void be_polite(int signal_number, int msec) {
  * it was there, or being forked, as the step was taken, and has to be. */
 __attribute__((noreturn)) static void breed(int signal_number) {
         note("start");
-        for (int i = 0; i < 200 && !asked; ++i) {
+        for (int i = 0; i < 80 && !asked; ++i) {
                 if (i == 20)
                         ready();
                 if (branch() == 0) {
