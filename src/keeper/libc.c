@@ -60,6 +60,10 @@ int *__errno_location(void) {
         return &error;
 }
 
+int close(int fd) {
+        return (int)sys_call(SYS_close, fd);
+}
+
 void *memcpy(void *restrict to, const void *restrict from, size_t n) {
         for (size_t i = 0; i < n; ++i)
                 /* cppcheck-suppress useStandardLibrary */

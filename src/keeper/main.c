@@ -191,43 +191,29 @@ static void sweep_namespace(const struct sweep *sweep, pid_t target) {
                 sys_call(SYS_kill, target, SIGCONT);
 }
 
-static void with_group(
-        const struct life *life, void (*fn)(int group, const char *name, void *arg), void *arg) {
-        int group = cgroup_open(KEEPER_GROUPS, life->ward->cgroup);
-
-        if (group < 0)
-                return;
-        fn(group, life->ward->cgroup, arg);
-        sys_call(SYS_close, group);
+static int open_group(const struct life *life) {
+        return cgroup_open(KEEPER_GROUPS, life->ward->cgroup);
 }
 
-static void sweep_group(int group, const char *name, void *arg) {
-        cgroup_sweep(group, name, arg);
+static void kill_group(const struct life *life) {
+        _cleanup_(close_fdp) int group = -1;
+
+        group = open_group(life);
+        if (group >= 0)
+                cgroup_kill(group, life->ward->cgroup);
 }
 
-static void kill_group(int group, const char *name, void *arg) {
-        (void)arg;
-        cgroup_kill(group, name);
-}
+static void sweep_group(const struct life *life, struct sweep *sweep) {
+        _cleanup_(close_fdp) int group = -1;
 
-static void release_group(int group, const char *name, void *arg) {
-        (void)name, (void)arg;
-        cgroup_release(KEEPER_GROUPS, group);
-}
-
-static void thaw_group(int group, const char *name, void *arg) {
-        (void)name, (void)arg;
-        cgroup_thaw(group);
-}
-
-static void open_events(int group, const char *name, void *arg) {
-        (void)name;
-        *(int *)arg = cgroup_open_events(group);
+        group = open_group(life);
+        if (group >= 0)
+                cgroup_sweep(group, life->ward->cgroup, sweep);
 }
 
 static void sweep_tree(const struct life *life, struct sweep *sweep) {
         if (life->in_group)
-                with_group(life, sweep_group, sweep);
+                sweep_group(life, sweep);
         else if (life->ward->is_namespace)
                 sweep_namespace(sweep, sweep->group > 0 ? -sweep->group : -1);
         else
@@ -258,7 +244,7 @@ static void take_step(
         };
 
         if (life->stop.state == STOP_KILLED && life->in_group)
-                with_group(life, kill_group, NULL);
+                kill_group(life);
         else if (life->stop.state == STOP_KILLED)
                 begin_hunt(keeper);
         else if (step->whom == CURFEW_LEADER)
@@ -271,12 +257,8 @@ static void end_life(struct life *life) {
         life->over = true;
         if (!life->in_group)
                 return;
-        if (life->events >= 0)
-                sys_call(SYS_close, life->events);
-        if (cgroup_remove(KEEPER_GROUPS, life->ward->cgroup) == -EBUSY) {
-                with_group(life, release_group, NULL);
-                cgroup_remove(KEEPER_GROUPS, life->ward->cgroup);
-        }
+        life->events = close_fd(life->events);
+        cgroup_end(KEEPER_GROUPS, life->ward->cgroup);
 }
 
 static void handle(struct keeper_state *keeper, struct life *life, enum stop_event event) {
@@ -292,16 +274,20 @@ static void handle(struct keeper_state *keeper, struct life *life, enum stop_eve
         }
 }
 
-static bool is_empty(struct keeper_state *keeper, struct life *life) {
+static bool is_group_empty(struct life *life) {
+        _cleanup_(close_fdp) int group = -1;
         int r;
 
-        if (life->in_group && life->events < 0)
-                with_group(life, open_events, &life->events);
-        if (life->in_group) {
-                r = cgroup_is_populated(life->events);
-                return r == 0 || r == -ENODEV;
+        if (life->events < 0) {
+                group = open_group(life);
+                life->events = group < 0 ? group : cgroup_open_events(group);
         }
-        return reap_or_hunt(keeper) == -ECHILD;
+        r = cgroup_is_populated(life->events);
+        return r == 0 || r == -ENODEV;
+}
+
+static bool is_empty(struct keeper_state *keeper, struct life *life) {
+        return life->in_group ? is_group_empty(life) : reap_or_hunt(keeper) == -ECHILD;
 }
 
 static void advance(struct keeper_state *keeper, struct life *life) {
@@ -314,22 +300,21 @@ static void advance(struct keeper_state *keeper, struct life *life) {
                         break;
         }
         if (!life->over && life->stop.state == STOP_KILLED && life->in_group)
-                with_group(life, kill_group, NULL);
+                kill_group(life);
 }
 
 /* A group that the host had not made yet, or had removed already, is no life to end. */
 static bool begin_life(struct life *life, const struct ward *ward) {
-        int group;
+        _cleanup_(close_fdp) int group = -1;
 
         *life = (struct life){ .ward = ward, .in_group = ward->cgroup[0], .events = -1 };
         stop_resume(&life->stop, ward->plan, ward->taken, ward->due);
         if (!life->in_group)
                 return true;
 
-        group = cgroup_open(KEEPER_GROUPS, ward->cgroup);
+        group = open_group(life);
         if (group >= 0)
-                sys_call(SYS_close, group);
-        with_group(life, thaw_group, NULL);
+                cgroup_thaw(group);
         return group != -ENOENT;
 }
 

@@ -85,7 +85,7 @@ static void remove_below(int group, unsigned depth) {
         dir_close(&dir);
 }
 
-int cgroup_remove(int parent, const char *name) {
+static int remove_all(int parent, const char *name) {
         int r = (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
 
         if (r == -EBUSY) {
@@ -237,17 +237,6 @@ void cgroup_thaw(int group) {
         thaw(open_file(group, "cgroup.freeze", O_WRONLY));
 }
 
-/* Unfrozen, what is forked meanwhile must be looked for. What is younger than the step may be a
- * clean-up. */
-static void drop_younger(struct proc_list *list, size_t first, uint64_t began) {
-        size_t n = first;
-
-        for (size_t i = first; i < list->n; ++i)
-                if (first == 0 || list->items[i].start <= began)
-                        list->items[n++] = list->items[i];
-        list->n = n;
-}
-
 int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         uint64_t began = proc_now();
@@ -257,7 +246,8 @@ int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
 
         for (unsigned i = 0; i < (frozen ? 1 : MAX_WALKS) && r >= 0; ++i) {
                 r = list_below(group, false, 0, &list);
-                drop_younger(&list, done, began);
+                if (i > 0) /* what is younger may be a clean-up */
+                        proc_list_keep_older(&list, done, began + 1);
                 if (list.n == done)
                         break;
                 sweep_from(sweep, name, &list, done);
@@ -295,7 +285,7 @@ int cgroup_kill(int group, const char *name) {
         return r < 0 ? r : 0;
 }
 
-static int release_below(int parent, int group) {
+static int release_some(int parent, int group) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         int r = list_below(group, false, 0, &list);
 
@@ -310,10 +300,20 @@ static int release_below(int parent, int group) {
         return r < 0 ? r : list.n > 0;
 }
 
-int cgroup_release(int parent, int group) {
+static int release(int parent, int group) {
         int r = 1;
 
         for (unsigned i = 0; i < MAX_WALKS && r > 0; ++i)
-                r = release_below(parent, group);
+                r = release_some(parent, group);
         return r;
+}
+
+void cgroup_end(int parent, const char *name) {
+        int group = remove_all(parent, name) == -EBUSY ? cgroup_open(parent, name) : -1;
+
+        if (group < 0)
+                return;
+        release(parent, group);
+        sys_call(SYS_close, group);
+        remove_all(parent, name);
 }

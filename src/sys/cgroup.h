@@ -12,9 +12,8 @@
 
 /* A directory to make groups in, by its descriptor. All of these return a negative errno. */
 
-int cgroup_make(int parent, const char *name);   /* … or a descriptor of the new one */
-int cgroup_open(int parent, const char *name);   /* … or a descriptor of it */
-int cgroup_remove(int parent, const char *name); /* with the groups in it; nothing lives there */
+int cgroup_make(int parent, const char *name); /* … or a descriptor of the new one */
+int cgroup_open(int parent, const char *name); /* … or a descriptor of it */
 
 /* A descriptor of its cgroup.events, which polls EPOLLPRI after a change; and whether a process is
  * in the group, or below it, now. */
@@ -35,5 +34,5 @@ void cgroup_thaw(int group);
  * what is born there then dies at once). */
 int cgroup_kill(int group, const char *name);
 
-/* Move what lives in it to the parent. */
-int cgroup_release(int parent, int group);
+/* Remove it, with the groups in it. What lives there, if anything, is moved to the parent first. */
+void cgroup_end(int parent, const char *name);

@@ -20,12 +20,20 @@ void forest_init(struct forest *forest, struct loop *loop, void (*asked)(struct 
 }
 
 int forest_check(struct forest *forest) {
-        int r = forest->kit.host < 0 ? keeper_kit_open_host(&forest->kit) : 0;
+        int r;
 
+        if (forest->checked)
+                return 0;
+
+        r = keeper_kit_open_host(&forest->kit);
+        if (r == 0)
+                r = (int)sys_call(SYS_pidfd_send_signal, forest->kit.host, 0, NULL, 0);
         if (r < 0)
                 return r;
+
         forest->has_proc = proc_is_ours();
-        return (int)sys_call(SYS_pidfd_send_signal, forest->kit.host, 0, NULL, 0);
+        forest->checked = true;
+        return 0;
 }
 
 void forest_make_room(struct forest *forest) {

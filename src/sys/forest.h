@@ -15,6 +15,7 @@
 struct forest {
         struct loop *loop;
         struct spawn_stack stack;
+        bool checked;              /* … and found that it can stop processes */
         bool has_proc;             /* /proc shows the processes by the numbers they have here */
         int spares[FOREST_SPARES]; /* descriptors that mean nothing, to be closed for others */
         struct keeper_kit kit;

@@ -75,6 +75,8 @@ int keeper_kit_open_host(struct keeper_kit *kit) {
 }
 
 int keeper_kit_prepare(struct keeper_kit *kit) {
+        int r;
+
         if (keeper_image_size == 0) /* there is none for this machine */
                 return -ENOSYS;
 
@@ -82,9 +84,8 @@ int keeper_kit_prepare(struct keeper_kit *kit) {
                 kit->image = make_image();
         if (kit->image < 0)
                 return kit->image;
-        if (keeper_kit_open_host(kit) < 0)
-                return -errno;
-        return spawn_stack_init(&kit->stack);
+        r = keeper_kit_open_host(kit);
+        return r < 0 ? r : spawn_stack_init(&kit->stack);
 }
 
 void keeper_kit_deinit(struct keeper_kit *kit) {
@@ -97,7 +98,6 @@ void keeper_kit_deinit(struct keeper_kit *kit) {
 
 /* What is shared by the three. */
 struct nursery {
-        const struct keeper_kit *kit;
         struct curfew_extra_fd fds[KEEPER_GROUPS + 1];
         size_t n_fds;
         char index[24]; /* of its ward, for the keeper's command line */
@@ -259,7 +259,6 @@ static int start(struct keeper *keeper, const struct keeper_kit *kit, struct nur
         if (r < 0)
                 return r;
 
-        nursery->kit = kit;
         nursery->keeper_alive = 1;
         add_fd(nursery, KEEPER_HOST, theirs);
         add_fd(nursery, KEEPER_PIDFD, kit->host);

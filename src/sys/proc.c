@@ -211,7 +211,7 @@ void proc_list_deinit(struct proc_list *list) {
         *list = (struct proc_list)PROC_LIST_NULL;
 }
 
-bool proc_list_has(const struct proc_list *list, const struct proc_stat *stat) {
+static bool has(const struct proc_list *list, const struct proc_stat *stat) {
         for (size_t i = 0; i < list->n; ++i)
                 if (proc_is_same(&list->items[i], stat))
                         return true;
@@ -219,7 +219,7 @@ bool proc_list_has(const struct proc_list *list, const struct proc_stat *stat) {
 }
 
 int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
-        if (proc_list_has(list, stat))
+        if (has(list, stat))
                 return 0;
 
         if (list->n == list->capacity) {
@@ -234,6 +234,15 @@ int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
 
         list->items[list->n++] = *stat;
         return 0;
+}
+
+void proc_list_keep_older(struct proc_list *list, size_t first, uint64_t start) {
+        size_t n = first;
+
+        for (size_t i = first; i < list->n; ++i)
+                if (list->items[i].start < start)
+                        list->items[n++] = list->items[i];
+        list->n = n;
 }
 
 static int add_alive(struct proc_list *list, pid_t pid, pid_t parent) {

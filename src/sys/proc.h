@@ -74,7 +74,9 @@ struct proc_list {
 
 void proc_list_deinit(struct proc_list *list);
 int proc_list_add(struct proc_list *list, const struct proc_stat *stat);
-bool proc_list_has(const struct proc_list *list, const struct proc_stat *stat);
+
+/* Keep of what stands in it from `first` on only what was started before a time. */
+void proc_list_keep_older(struct proc_list *list, size_t first, uint64_t start);
 
 /* Add what is in this file, one number after the other, as processes that live. If `parent` is not
  * 0, only the ones that are still its children. */

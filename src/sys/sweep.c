@@ -100,7 +100,6 @@ static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
 
         for (; i < list->n && r >= 0 && clock_now() < end; ++i) {
                 const struct proc_stat stat = list->items[i];
-
                 size_t n = list->n;
 
                 if (is_anothers(sweep, &stat)) {
@@ -117,16 +116,6 @@ static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
         return r;
 }
 
-/* Keep of what was found from `first` on only what is older than the step. */
-static void forget_younger(struct proc_list *list, size_t first, uint64_t began) {
-        size_t n = first;
-
-        for (size_t i = first; i < list->n; ++i)
-                if (list->items[i].start < began)
-                        list->items[n++] = list->items[i];
-        list->n = n;
-}
-
 static int find_adopted(const struct sweep *sweep, struct proc_list *list, uint64_t began) {
         size_t n = list->n;
         int r = 0;
@@ -137,7 +126,7 @@ static int find_adopted(const struct sweep *sweep, struct proc_list *list, uint6
                 if (!is_anothers(sweep, &stat))
                         r = proc_list_add_children(list, &stat);
         }
-        forget_younger(list, n, began);
+        proc_list_keep_older(list, n, began);
         return r;
 }
 

@@ -76,14 +76,6 @@ static int open_group(const struct tree *tree) {
         return fd < 0 ? fd : clone_raise(fd);
 }
 
-static void release(struct tree *tree) {
-        _cleanup_(close_fdp) int group = -1;
-
-        group = open_group(tree);
-        if (group >= 0)
-                cgroup_release(tree->forest->kit.groups, group);
-}
-
 static void deinit(struct tree *tree) {
         struct forest *forest = tree->forest;
 
@@ -91,10 +83,7 @@ static void deinit(struct tree *tree) {
                 loop_remove(tree->loop, &tree->events_io);
         tree->events = close_fd(tree->events);
 
-        if (cgroup_remove(forest->kit.groups, tree->name) == -EBUSY) {
-                release(tree);
-                cgroup_remove(forest->kit.groups, tree->name);
-        }
+        cgroup_end(forest->kit.groups, tree->name);
         if (tree->ward != TREE_NO_WARD)
                 forest_release_ward(forest, tree->ward);
         tree->ward = TREE_NO_WARD;
@@ -164,9 +153,9 @@ static int watch_events(struct tree *tree) {
         group = open_group(tree);
         if (group < 0)
                 return group;
-        events = raise_fd(cgroup_open_events(group));
+        events = clone_raise(cgroup_open_events(group));
         if (events < 0)
-                return -EMFILE;
+                return events;
         r = loop_add(tree->loop, &tree->events_io, events, EPOLLPRI);
         if (r == 0)
                 tree->events = steal_fd(&events);

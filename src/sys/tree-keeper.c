@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "base/clock.h"
 #include "sys/tree.h"
+#include "base/clock.h"
 
 #include <sched.h>
 #include <sys/epoll.h>
@@ -177,32 +177,22 @@ static int is_empty(struct tree *tree) {
         return tree_is_empty(tree);
 }
 
+/* Both have the same calls once they have started. */
+#define KEPT                                                                                       \
+        .peek = peek, .leader_exited = leader_exited, .settle = settle, .sweep = sweep,            \
+        .kill = end, .list = list, .is_empty = is_empty, .deinit = release
+
 const struct tree_backend tree_keeper = {
         .name = CURFEW_BACKEND_KEEPER,
         .guarantee = CURFEW_GUARANTEE_TRACKED,
         .start = start,
-        .peek = peek,
-        .leader_exited = leader_exited,
-        .settle = settle,
-        .sweep = sweep,
-        .kill = end,
-        .list = list,
-        .is_empty = is_empty,
-        .deinit = release,
+        KEPT,
 };
 
-/* The same, but that the keeper is the init of a PID namespace: so the kernel ends all of it when
- * that ends. */
+/* Here the keeper is the init of a PID namespace: so the kernel ends all of it when that ends. */
 const struct tree_backend tree_namespace = {
         .name = CURFEW_BACKEND_PID_NAMESPACE,
         .guarantee = CURFEW_GUARANTEE_SEALED,
         .start = start_namespace,
-        .peek = peek,
-        .leader_exited = leader_exited,
-        .settle = settle,
-        .sweep = sweep,
-        .kill = end,
-        .list = list,
-        .is_empty = is_empty,
-        .deinit = release,
+        KEPT,
 };

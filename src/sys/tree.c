@@ -136,12 +136,15 @@ int tree_list(struct tree *tree, struct proc_list *ret) {
         return r;
 }
 
+/* Every run ends with this question, so that it is asked in passing at first. */
 int tree_is_empty(struct tree *tree) {
-        int r;
+        int r = tree->backend->is_empty(tree);
 
-        forest_make_room(tree->forest);
-        r = tree->backend->is_empty(tree);
-        forest_reserve_room(tree->forest);
+        if (r == -EMFILE || r == -ENFILE) {
+                forest_make_room(tree->forest);
+                r = tree->backend->is_empty(tree);
+                forest_reserve_room(tree->forest);
+        }
         return r;
 }
 
