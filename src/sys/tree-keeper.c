@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "sys/tree.h"
 #include "base/clock.h"
+#include "sys/tree.h"
 
 #include <sched.h>
 #include <sys/epoll.h>
