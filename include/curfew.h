@@ -570,8 +570,8 @@ enum curfew_end {
         CURFEW_END_EXIT,    /* the leader's exit was enough (CURFEW_UNTIL_EXIT) */
         CURFEW_END_OUTPUT,  /* the outputs were at their end (CURFEW_UNTIL_OUTPUT) */
         CURFEW_END_LINGER,  /* the time after the leader's exit was over; `left` may be running */
-        CURFEW_END_GIVEN_UP /* SIGKILL to the tree did not end it within 5 s; `left` remain: in
-                               an uninterruptible sleep, or another user's */
+        CURFEW_END_GIVEN_UP /* SIGKILL to the tree did not end it within 10 s; `left` remain: in
+                               an uninterruptible sleep, another user's, or too many */
 };
 
 /* A process, as it was when it was looked at. */
@@ -654,7 +654,7 @@ void curfew_result_deinit(struct curfew_result *result);
  * Run one command to its end
  * --------------------------
  * Starts it, waits, and fills `*ret`, which the caller deinits. Blocks until the run has ended;
- * once the context is done that is no longer than the stop plan and the 5 s that SIGKILL is given.
+ * once the context is done that is no longer than the stop plan and the 10 s that SIGKILL is given.
  *
  * 0: it ran, however it ended. Else it was not started: the result's `stage` says where that
  * failed and `error` repeats the return value; this is the one `ret` that a failure fills. The

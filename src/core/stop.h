@@ -6,7 +6,7 @@
 #include "base/base.h"
 #include "curfew.h"
 
-#define STOP_GIVE_UP (5 * CURFEW_SEC) /* how long SIGKILL to the tree may take to show */
+#define STOP_GIVE_UP (10 * CURFEW_SEC) /* how long SIGKILL to the tree may take to show */
 
 enum stop_state {
         STOP_RUNNING,   /* the leader lives, nobody has asked */
