@@ -32,7 +32,7 @@
 enum { READY = 3, HELD, NOTES };
 
 #define LIFE       30 /* seconds: more than curfew tries to end it, so that it can't seem to have */
-#define STORM_LIFE 8
+#define STORM_LIFE 20
 
 static time_t bedtime; /* on CLOCK_MONOTONIC */
 

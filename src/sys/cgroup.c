@@ -239,7 +239,7 @@ void cgroup_thaw(int group) {
 
 int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        uint64_t began = proc_now();
+        struct proc_moment began = proc_now();
         int freezer, thawed, r = 0;
         bool frozen = freeze(group, &freezer);
         size_t done = 0;
@@ -247,7 +247,7 @@ int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
         for (unsigned i = 0; i < (frozen ? 1 : MAX_WALKS) && r >= 0; ++i) {
                 r = list_below(group, false, 0, &list);
                 if (i > 0) /* what is younger may be a clean-up */
-                        proc_list_keep_older(&list, done, began + 1);
+                        proc_list_keep_older(&list, done, &began);
                 if (list.n == done)
                         break;
                 sweep_from(sweep, name, &list, done);

@@ -77,7 +77,7 @@ static int parse_stat(const char *text, struct proc_stat *stat) {
         memcpy(stat->name, name + 1, n);
         stat->state = p[2];
 
-        for (int field = 3; field <= 22; ++field) {
+        for (int field = 3; field <= 34; ++field) {
                 p = strchr(p + 1, ' ');
                 if (!p)
                         return -ESRCH;
@@ -86,6 +86,8 @@ static int parse_stat(const char *text, struct proc_stat *stat) {
                 case 5: stat->group = (pid_t)parse_number(p + 1); break;
                 case 20: stat->n_threads = (int)parse_number(p + 1); break;
                 case 22: stat->start = (uint64_t)parse_number(p + 1); break;
+                case 32: /* blocked */
+                case 34: /* caught */ stat->handled |= (uint32_t)parse_number(p + 1); break;
                 }
         }
         return 0;
@@ -118,28 +120,44 @@ bool proc_is_ours(void) {
         return sys_call(SYS_faccessat, AT_FDCWD, path, R_OK) != -ENOENT;
 }
 
-uint64_t proc_now(void) {
+/* "… 1/123 4567": the last field is the number that was given out last (proc_loadavg(5)). */
+static pid_t last_pid(void) {
+        char buf[128] = "";
+        const char *p;
+        long fd = sys_call(SYS_openat, AT_FDCWD, "/proc/loadavg", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return 0;
+        sys_call(SYS_read, fd, buf, sizeof(buf) - 1);
+        sys_call(SYS_close, fd);
+        p = strrchr(buf, ' ');
+        return p ? (pid_t)parse_number(p + 1) : 0;
+}
+
+struct proc_moment proc_now(void) {
         struct timespec now = { 0 };
+        struct proc_moment moment;
 
         clock_gettime(CLOCK_BOOTTIME, &now);
-        return (uint64_t)now.tv_sec * TICKS_PER_SEC +
-               (uint64_t)now.tv_nsec / (CLOCK_SEC / TICKS_PER_SEC);
+        moment.tick = (uint64_t)now.tv_sec * TICKS_PER_SEC +
+                      (uint64_t)now.tv_nsec / (CLOCK_SEC / TICKS_PER_SEC);
+        moment.last = last_pid();
+        return moment;
 }
 
 bool proc_is_keeper(const struct proc_stat *stat) {
         return strcmp(stat->name, PROC_KEEPER) == 0;
 }
 
-int proc_open(const struct proc_stat *stat) {
-        struct proc_stat now;
+int proc_open(const struct proc_stat *stat, struct proc_stat *ret_now) {
         long fd = sys_call(SYS_pidfd_open, stat->pid, 0);
         int r;
 
         if (fd < 0)
                 return (int)fd;
 
-        r = proc_stat(stat->pid, &now);
-        if (r == 0 && now.start != stat->start)
+        r = proc_stat(stat->pid, ret_now);
+        if (r == 0 && (ret_now->start != stat->start || proc_is_dead(ret_now)))
                 r = -ESRCH;
         if (r < 0) {
                 sys_call(SYS_close, fd);
@@ -149,7 +167,8 @@ int proc_open(const struct proc_stat *stat) {
 }
 
 int proc_signal(const struct proc_stat *stat, int signal, bool cont) {
-        int fd = proc_open(stat);
+        struct proc_stat now;
+        int fd = proc_open(stat, &now);
         long r;
 
         if (fd < 0)
@@ -159,7 +178,7 @@ int proc_signal(const struct proc_stat *stat, int signal, bool cont) {
         if (r == 0 && cont)
                 sys_call(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
         sys_call(SYS_close, fd);
-        return (int)r;
+        return r < 0 ? (int)r : proc_may_handle(&now, signal);
 }
 
 /* A line "Key:\t0000000000000001" of /proc/PID/status: a set of signals. */
@@ -174,12 +193,15 @@ static bool has_signal(const char *status, const char *key, int signal) {
         return set >> (signal - 1) & 1;
 }
 
-bool proc_is_about_to_handle(pid_t pid, int signal) {
+enum proc_answer proc_answer(pid_t pid, int signal) {
         char buf[4096];
 
-        return read_file(pid, "status", buf, sizeof(buf)) > 0 &&
-               has_signal(buf, "\nShdPnd:", signal) && has_signal(buf, "\nSigCgt:", signal) &&
-               !has_signal(buf, "\nSigBlk:", signal);
+        if (read_file(pid, "status", buf, sizeof(buf)) <= 0 ||
+                !has_signal(buf, "\nShdPnd:", signal) || !has_signal(buf, "\nSigCgt:", signal))
+                return PROC_HAS_ANSWERED;
+        if (!strstr(buf, "\nState:\tR") || has_signal(buf, "\nSigBlk:", signal))
+                return PROC_MAY_ANSWER;
+        return PROC_WILL_ANSWER;
 }
 
 bool proc_is_in_cgroup(pid_t pid, const char *name) {
@@ -236,11 +258,11 @@ int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
         return 0;
 }
 
-void proc_list_keep_older(struct proc_list *list, size_t first, uint64_t start) {
+void proc_list_keep_older(struct proc_list *list, size_t first, const struct proc_moment *moment) {
         size_t n = first;
 
         for (size_t i = first; i < list->n; ++i)
-                if (list->items[i].start < start)
+                if (!proc_is_younger(&list->items[i], moment))
                         list->items[n++] = list->items[i];
         list->n = n;
 }

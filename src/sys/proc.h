@@ -14,7 +14,8 @@ struct proc_stat {
         int n_threads;
         char state;
         char name[16];
-        uint64_t start; /* in clock ticks since boot; with the pid, an identity */
+        uint64_t start;   /* in clock ticks since boot; with the pid, an identity */
+        uint32_t handled; /* bit n - 1: it blocks signal n or has a handler for it; up to 31 */
 };
 
 /* -ESRCH if there is no such process. */
@@ -27,8 +28,19 @@ bool proc_is_ours(void);
 /* How many groups of ours, one in the other, the process is in. */
 unsigned proc_cgroup_depth(pid_t pid, const char *prefix);
 
-/* The present in the unit of proc_stat.start. */
-uint64_t proc_now(void);
+/* A moment, and whether a process was started after it. The time alone is too coarse to tell, but
+ * numbers are given out in order: the last one before is known. (One that has come round since
+ * counts as older.) */
+struct proc_moment {
+        uint64_t tick; /* as in proc_stat.start */
+        pid_t last;
+};
+
+struct proc_moment proc_now(void);
+
+static inline bool proc_is_younger(const struct proc_stat *stat, const struct proc_moment *moment) {
+        return stat->start >= moment->tick && stat->pid > moment->last;
+}
 
 /* A zombie is not left running, and nothing can be done to it; unless only its first thread is one.
  */
@@ -41,20 +53,33 @@ static inline bool proc_is_same(const struct proc_stat *a, const struct proc_sta
         return a->pid == b->pid && a->start == b->start;
 }
 
+/* Whether it need not end by this signal without a word; for what can't be known, it need not. */
+static inline bool proc_may_handle(const struct proc_stat *stat, int signal) {
+        return signal > 31 || stat->handled >> (signal - 1) & 1;
+}
+
 /* Our own keepers go by this name. */
 #define PROC_KEEPER "curfew-keeper"
 #define PROC_CGROUP "curfew-" /* … and our control groups begin with this */
 
 bool proc_is_keeper(const struct proc_stat *stat);
 
-/* A pidfd of just this process: the number alone could have been given to another meanwhile. */
-int proc_open(const struct proc_stat *stat);
+/* A pidfd of just this process: the number alone could have been given to another meanwhile. And
+ * what it is by now; -ESRCH if dead. */
+int proc_open(const struct proc_stat *stat, struct proc_stat *ret_now);
 
-/* Send it a signal, and SIGCONT after it if `cont`. -ESRCH: it has ended. */
+/* Send it a signal, and SIGCONT after it if `cont`. 1 if it may handle it, 0 if not. -ESRCH: it has
+ * ended. */
 int proc_signal(const struct proc_stat *stat, int signal, bool cont);
 
 /* Whether it has a handler for the signal, which was sent to it, and has not taken it yet. */
-bool proc_is_about_to_handle(pid_t pid, int signal);
+enum proc_answer {
+        PROC_HAS_ANSWERED, /* or will not */
+        PROC_WILL_ANSWER,  /* as soon as it gets to run */
+        PROC_MAY_ANSWER,   /* something keeps it: it has blocked the signal, or waits for a vfork */
+};
+
+enum proc_answer proc_answer(pid_t pid, int signal);
 
 /* Whether the last line of /proc/PID/cgroup, the one of cgroup v2, has a directory of this name in
  * its path. */
@@ -75,8 +100,8 @@ struct proc_list {
 void proc_list_deinit(struct proc_list *list);
 int proc_list_add(struct proc_list *list, const struct proc_stat *stat);
 
-/* Keep of what stands in it from `first` on only what was started before a time. */
-void proc_list_keep_older(struct proc_list *list, size_t first, uint64_t start);
+/* Keep of what stands in it from `first` on only what was started before. */
+void proc_list_keep_older(struct proc_list *list, size_t first, const struct proc_moment *moment);
 
 /* Add what is in this file, one number after the other, as processes that live. If `parent` is not
  * 0, only the ones that are still its children. */

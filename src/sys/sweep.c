@@ -8,10 +8,10 @@
 /*
  * A step is to reach each process once, those that are being forked included, and to spare what a
  * process forks because of it: that is its clean-up. Without stopping the world, which the tree
- * would notice, the two are told apart by the order of things. The children of a
- * process are listed, since it may be dead a moment later; it is signalled; and they are listed
- * again, right after: what is on that list was forked before the signal was taken, since a handler
- * would have to be scheduled, run and fork in the time between two system calls.
+ * would notice, the two are told apart by the order of things. The children of a process are
+ * listed, since it may be dead a moment later; it is signalled; and they are listed again, right
+ * after: what is on that list was forked before the signal was taken, since a handler would have to
+ * be scheduled, run and fork in the time between two system calls.
  *
  * A fork that was under way when the signal came is finished first, unless it is deadly, and its
  * child appears a little later. So of a process that has a handler the children are listed until it
@@ -19,10 +19,9 @@
  *
  * This is top-down, and one walk would be enough if no process ended. When one does, its children
  * get another parent: the root, or another process of the tree that adopts orphans. So the walk is
- * repeated until it finds nothing new. Any new child of the root is an orphan that may have missed
- * its turn, and is signalled: it can be a clean-up only if who answered has left it alone at once.
- * A new child of somebody else is an orphan only if it is older than the step; else it is a
- * clean-up.
+ * repeated until it finds nothing new that may have missed its turn: what is older than the step,
+ * and any orphan of the root, unless it can only be a clean-up. That is so if somebody has ended
+ * who was asked and could hear it, and the last walk has met nobody who had ended unasked.
  *
  * A keeper in the tree belongs to another curfew. It is signalled, and takes that as the request to
  * stop its own tree by its own plan: so nothing in there gets the signals of two plans at once.
@@ -30,46 +29,60 @@
  * for all. What it has reached forks no more, so a walk finds everything below.
  */
 
-#define MAX_TIME (CLOCK_SEC / 2) /* a tree can fork faster than it is walked */
-#define TAKE_TIME                                                                                  \
-        (CLOCK_SEC / 10) /* a process can be kept from taking a signal: by a vfork, say            \
-                          */
+#define WALK_TIME  (CLOCK_SEC / 2)  /* a tree can fork faster than it is walked */
+#define PATIENCE   (2 * CLOCK_SEC)  /* … with all of them, on top of that */
+#define RUN_TIME   (CLOCK_SEC / 2)  /* one has to be scheduled, on a machine that is busy */
+#define BLOCK_TIME (CLOCK_SEC / 50) /* one is kept from it */
 #define LOOK_AGAIN (CLOCK_SEC / 10000)
 
-static void pause_a_little(void) {
-        const struct timespec time = { .tv_nsec = LOOK_AGAIN };
+int sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
+        int r;
+
+        if (sweep->group > 0 && stat->group != sweep->group)
+                return 0;
+
+        r = proc_signal(stat, sweep->signal, sweep->cont);
+        if (stat->pid == sweep->leader && r >= 0)
+                sweep->reached_leader = true;
+        if (r >= 0)
+                ++sweep->reached;
+        else if (r != -ESRCH && sweep->error == 0)
+                sweep->error = r;
+        return r;
+}
+
+static void sleep_for(int64_t duration) {
+        const struct timespec time = clock_timespec(duration);
 
         sys_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
-void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
-        int r;
-
-        if (sweep->group > 0 && stat->group != sweep->group)
-                return;
-
-        r = proc_signal(stat, sweep->signal, sweep->cont);
-        if (stat->pid == sweep->leader && r == 0)
-                sweep->reached_leader = true;
-        if (r == 0)
-                ++sweep->reached;
-        else if (r != -ESRCH && sweep->error == 0)
-                sweep->error = r;
+/* Whether it is worth waiting for a process that was signalled so long ago. */
+static bool is_awaited(const struct sweep *sweep, pid_t pid, int64_t waited) {
+        switch (waited < sweep->patience ? proc_answer(pid, sweep->signal) : PROC_HAS_ANSWERED) {
+        case PROC_WILL_ANSWER: return waited < RUN_TIME;
+        case PROC_MAY_ANSWER: return waited < BLOCK_TIME;
+        case PROC_HAS_ANSWERED: break;
+        }
+        return false;
 }
 
-/* The children of a process that has just been signalled, but not those of its handler. */
-static int add_children(
-        const struct sweep *sweep, struct proc_list *list, const struct proc_stat *stat) {
-        int64_t now = clock_now(), until = clock_after(now, TAKE_TIME);
-        bool wait = sweep->signal != SIGKILL && now < sweep->until;
+/* The children of a process that has just been signalled, but not those of its handler. The time
+ * that is waited is not the walk's. */
+static int add_children(struct sweep *sweep, struct proc_list *list, const struct proc_stat *stat) {
+        int64_t began = clock_now(), waited = 0;
+        bool wait = sweep->signal != SIGKILL;
         int r = proc_list_add_children(list, stat);
 
         while (r >= 0 && wait) {
-                wait = proc_is_about_to_handle(stat->pid, sweep->signal) && clock_now() < until;
+                wait = is_awaited(sweep, stat->pid, waited);
                 if (wait)
-                        pause_a_little();
+                        sleep_for(LOOK_AGAIN);
                 r = proc_list_add_children(list, stat);
+                waited = clock_now() - began;
         }
+        sweep->patience -= waited;
+        sweep->until = clock_after(sweep->until, waited);
         return r;
 }
 
@@ -93,40 +106,82 @@ static void forget_guarded(const struct sweep *sweep, struct proc_list *list, si
                 list->n = n;
 }
 
+/* Of what was there when the step began there is an end; of what is forked since, maybe not. */
+static bool is_too_late(const struct sweep *sweep, const struct proc_stat *stat) {
+        return proc_is_younger(stat, &sweep->began) && clock_now() >= sweep->until;
+}
+
+static void begin(struct sweep *sweep) {
+        sweep->began = proc_now();
+        sweep->until = clock_after(clock_now(), WALK_TIME);
+        sweep->patience = PATIENCE;
+}
+
+/* The children of a process, while it is signalled. */
+static int ask(struct sweep *sweep, struct proc_list *list, size_t i) {
+        const struct proc_stat stat = list->items[i];
+        size_t n_dead = list->n_dead;
+        int r = proc_list_add_children(list, &stat), sent = sweep_process(sweep, &stat);
+
+        if (r >= 0)
+                r = add_children(sweep, list, &stat);
+        if (sent <= 0)
+                list->items[i].handled = 0;
+        if (sent == -ESRCH || list->n_dead > n_dead)
+                sweep->missed = true;
+        return r;
+}
+
 /* What has been found is signalled, then looked below, and what is there is found. */
 static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
-        int64_t end = clock_after(sweep->until, MAX_TIME);
         int r = 0;
 
-        for (; i < list->n && r >= 0 && clock_now() < end; ++i) {
+        sweep->missed = false;
+        for (; i < list->n && r >= 0; ++i) {
                 const struct proc_stat stat = list->items[i];
                 size_t n = list->n;
 
+                if (is_too_late(sweep, &stat))
+                        continue;
                 if (is_anothers(sweep, &stat)) {
                         sweep_process(sweep, &stat);
                         continue;
                 }
-                r = proc_list_add_children(list, &stat);
-                sweep_process(sweep, &stat);
-                if (r >= 0)
-                        r = add_children(sweep, list, &stat);
+                r = ask(sweep, list, i);
                 if (list->n > n)
                         forget_guarded(sweep, list, n);
         }
         return r;
 }
 
-static int find_adopted(const struct sweep *sweep, struct proc_list *list, uint64_t began) {
-        size_t n = list->n;
+/* Whether one of the first `n` was asked, could hear it, and has ended. */
+static bool has_answered(const struct sweep *sweep, const struct proc_list *list, size_t n) {
+        struct proc_stat now;
+
+        for (size_t i = 0; i < n; ++i)
+                if (proc_may_handle(&list->items[i], sweep->signal) &&
+                        (proc_stat(list->items[i].pid, &now) < 0 || proc_is_dead(&now) ||
+                                !proc_is_same(&now, &list->items[i])))
+                        return true;
+        return false;
+}
+
+/* Of the root's new children, which stand from `first` on, and of others' those that may have
+ * missed their turn. */
+static int find_missed(const struct sweep *sweep, struct proc_list *list, size_t first) {
+        size_t n;
         int r = 0;
 
+        if (list->n > first && !sweep->missed && has_answered(sweep, list, first))
+                proc_list_keep_older(list, first, &sweep->began);
+        n = list->n;
         for (size_t i = 0; i < n && r >= 0; ++i) {
                 const struct proc_stat stat = list->items[i];
 
                 if (!is_anothers(sweep, &stat))
                         r = proc_list_add_children(list, &stat);
         }
-        proc_list_keep_older(list, n, began);
+        proc_list_keep_older(list, n, &sweep->began);
         return r;
 }
 
@@ -139,18 +194,17 @@ static int add_roots_children(struct proc_list *list, pid_t root) {
 
 int sweep_descendants(struct sweep *sweep, pid_t root) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        uint64_t began = proc_now();
         bool again = false;
         size_t done;
         int r = 0;
 
-        sweep->until = clock_after(clock_now(), MAX_TIME);
+        begin(sweep);
         sweep->depth = proc_cgroup_depth(root, PROC_CGROUP);
         do {
                 done = list.n;
                 r = add_roots_children(&list, root);
                 if (r >= 0 && again)
-                        r = find_adopted(sweep, &list, began);
+                        r = find_missed(sweep, &list, done);
                 if (r >= 0)
                         r = walk(sweep, &list, done);
                 again = true;
@@ -160,12 +214,11 @@ int sweep_descendants(struct sweep *sweep, pid_t root) {
 
 int sweep_kill(pid_t root, size_t *ret_alive, size_t *ret_dead) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct sweep kill = {
-                .signal = SIGKILL,
-                .until = clock_after(clock_now(), MAX_TIME),
-        };
-        int r = add_roots_children(&list, root);
+        struct sweep kill = { .signal = SIGKILL };
+        int r;
 
+        begin(&kill);
+        r = add_roots_children(&list, root);
         if (r >= 0)
                 r = walk(&kill, &list, 0);
         *ret_alive = list.n;
@@ -175,13 +228,16 @@ int sweep_kill(pid_t root, size_t *ret_alive, size_t *ret_dead) {
 
 int sweep_list(pid_t root, struct proc_list *ret) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        int64_t until = clock_after(clock_now(), MAX_TIME);
-        int r = add_roots_children(&list, root);
+        struct sweep look = { 0 };
+        int r;
 
-        for (size_t i = 0; i < list.n && r >= 0 && clock_now() < until; ++i) {
+        begin(&look);
+        r = add_roots_children(&list, root);
+        for (size_t i = 0; i < list.n && r >= 0; ++i) {
                 const struct proc_stat stat = list.items[i];
 
-                r = proc_list_add_children(&list, &stat);
+                if (!is_too_late(&look, &stat))
+                        r = proc_list_add_children(&list, &stat);
         }
         if (r < 0)
                 return r;

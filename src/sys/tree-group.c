@@ -68,9 +68,10 @@ static void on_member_exit(struct loop_io *io, uint32_t events _unused_) {
 static int watch(struct tree *tree, const struct proc_stat *stat) {
         _cleanup_(close_fdp) int fd = -1;
         _cleanup_(freep) struct member *member = NULL;
+        struct proc_stat now;
         int r;
 
-        fd = proc_open(stat);
+        fd = proc_open(stat, &now);
         if (fd < 0)
                 return fd;
 
@@ -79,7 +80,7 @@ static int watch(struct tree *tree, const struct proc_stat *stat) {
                 return -ENOMEM;
 
         member->tree = tree;
-        member->stat = *stat;
+        member->stat = now;
         member->io = (struct loop_io){ .fn = on_member_exit, .fd = -1 };
         r = loop_add(tree->loop, &member->io, fd, EPOLLIN);
         if (r < 0)
