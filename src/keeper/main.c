@@ -137,13 +137,13 @@ static pid_t own_pid(void) {
         return (pid_t)sys_call(SYS_getpid);
 }
 
-/* -ECHILD once there is none. */
-static int reap(struct keeper_state *keeper) {
+/* All, or only one. -ECHILD once there is none. */
+static int reap(struct keeper_state *keeper, pid_t only) {
         struct keeper_report message = { .type = KEEPER_LEADER };
         pid_t pid;
         int r;
 
-        while ((r = child_reap_any(&pid, &message.leader)) > 0) {
+        while ((r = child_reap_next(only, &pid, &message.leader)) > 0) {
                 if (!keeper->own || pid != keeper->own->leader || keeper->leader_gone)
                         continue;
                 keeper->leader_gone = true;
@@ -156,7 +156,7 @@ static int reap(struct keeper_state *keeper) {
  * /proc are not those that it knows. */
 static int hunt_namespace(struct keeper_state *keeper) {
         sys_call(SYS_kill, -1, SIGKILL);
-        return reap(keeper);
+        return reap(keeper, 0);
 }
 
 /* A storm takes all the time there is; where that is allowed the keeper goes first. */
@@ -172,15 +172,17 @@ static int hunt(struct keeper_state *keeper) {
         int r = sweep_kill(own_pid(), &alive, &dead);
 
         if (r >= 0 && (alive == 0 || dead > MAX_ZOMBIES))
-                return reap(keeper);
+                return reap(keeper, 0);
 
+        if (keeper->own && !keeper->leader_gone) /* the others may take for ever */
+                reap(keeper, keeper->own->leader);
         keeper->pause = clock_min(2 * keeper->pause, LAST_PAUSE);
         return 0;
 }
 
 static int reap_or_hunt(struct keeper_state *keeper) {
         if (!keeper->killing)
-                return reap(keeper);
+                return reap(keeper, 0);
         return keeper->own && keeper->own->is_namespace ? hunt_namespace(keeper) : hunt(keeper);
 }
 

@@ -32,6 +32,7 @@ struct pidfd_info_v0 {
 };
 
 #define LOST_TIME (CLOCK_SEC / 20)
+#define KILL_TIME (2 * CLOCK_SEC) /* for SIGKILL to show */
 
 #define GET_INFO  _IOWR(0xFF, 11, struct pidfd_info_v0) /* PIDFD_GET_INFO, Linux 6.13 */
 #define INFO_EXIT (UINT64_C(1) << 3)                    /* PIDFD_INFO_EXIT, Linux 6.15 */
@@ -132,11 +133,11 @@ int child_peek(struct child *child, struct child_exit *ret) {
         return 1;
 }
 
-int child_reap_any(pid_t *ret_pid, struct child_exit *ret) {
+int child_reap_next(pid_t pid, pid_t *ret_pid, struct child_exit *ret) {
         struct kernel_rusage usage;
         struct child_exit how = { .usage_known = true };
         siginfo_t info;
-        int r = wait_for(P_ALL, 0, WNOHANG, &info, &usage);
+        int r = wait_for(pid > 0 ? P_PID : P_ALL, pid, WNOHANG, &info, &usage);
 
         if (r < 0 || info.si_pid == 0)
                 return r;
@@ -179,12 +180,25 @@ void child_release(struct child *child) {
         *child = (struct child)CHILD_NULL;
 }
 
-void child_deinit(struct child *child) {
-        siginfo_t info;
+/* SIGKILL doesn't end what is in an uninterruptible sleep, nor the init of a PID namespace before
+ * all in there have ended. */
+static void await_exit(const struct child *child, int64_t deadline) {
+        struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
+        int64_t left;
 
+        while ((left = deadline - clock_now()) > 0) {
+                struct timespec timeout = clock_timespec(left);
+
+                if (sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0) != -EINTR)
+                        break;
+        }
+}
+
+void child_deinit(struct child *child) {
         if (!child->reaped) {
                 sys_call(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
-                wait_pidfd(child->pidfd, 0, &info, NULL);
+                await_exit(child, clock_after(clock_now(), KILL_TIME));
+                child_reap(child);
         }
         close_fd(child->pidfd);
         *child = (struct child)CHILD_NULL;

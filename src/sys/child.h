@@ -26,7 +26,8 @@ struct child_exit {
         struct rusage usage;
 };
 
-/* Kills, waits and closes, unless the child is null; idempotent. */
+/* Kills, waits (for one that can't be killed not for long) and closes, unless the child is null;
+ * idempotent. */
 void child_deinit(struct child *child);
 
 /* Close, and reap it if it has exited; never blocks. One that still lives is left alone. */
@@ -42,6 +43,6 @@ int child_peek(struct child *child, struct child_exit *ret);
 /* Reap one that has exited; never blocks. -EAGAIN if it still lives. */
 int child_reap(struct child *child);
 
-/* For a process whose children are all its own business: reap the next one. 1, or 0 if none has
- * exited; -ECHILD: there is no child. */
-int child_reap_any(pid_t *ret_pid, struct child_exit *ret);
+/* For a process whose children are all its own business: reap the next one, or if `pid` is not
+ * 0, that one. 1, or 0 if none has exited; -ECHILD: there is no child. */
+int child_reap_next(pid_t pid, pid_t *ret_pid, struct child_exit *ret);
