@@ -34,6 +34,8 @@
  *    leaves the caller's dispositions, signal mask, umask, directory and descriptors as they were.
  *    Every descriptor it opens is close-on-exec. The one exception is curfew_ctx_with_signals(),
  *    which says what it changes.
+ *  - The keepers are children of the caller's too: they raise SIGCHLD, and a wait for any child may
+ *    reap them, which does no harm.
  *  - After fork(2) without exec, the child must not use or free what it inherited from curfew.
  *
  * Linux 5.10 or newer. The header needs the names of POSIX.1-2008: -std=gnu…, or
