@@ -129,15 +129,15 @@ static int start_by_shell(struct job *job, enum curfew_stage *ret_stage) {
         return r;
 }
 
-static const char *explain(const char *name, enum curfew_stage stage, int error) {
+static const char *explain(const struct opts *opts, enum curfew_stage stage, int error) {
         if (stage == CURFEW_STAGE_CONTEXT && error == -ETIMEDOUT)
                 return "its time is over already";
         if (stage == CURFEW_STAGE_LOOKUP && error == -EPERM)
                 return "PATH has it first relative to the current directory; write ./ before it to "
                        "run that";
-        if (stage == CURFEW_STAGE_TREE)
+        if (stage == CURFEW_STAGE_TREE && opts->guarantee != CURFEW_GUARANTEE_NONE)
                 return "what it starts can't be held as well here as '--guarantee' demands";
-        if (stage == CURFEW_STAGE_EXEC && error == -ENOENT && access(name, F_OK) == 0)
+        if (stage == CURFEW_STAGE_EXEC && error == -ENOENT && access(opts->argv[0], F_OK) == 0)
                 return "the interpreter that it names is not there";
         return strerror(-error);
 }
@@ -161,7 +161,8 @@ static int job_start(struct job *job) {
         if (r >= 0)
                 return 0;
 
-        say("cannot run '%s': %s (%s)", name, explain(name, stage, r), curfew_stage_name(stage));
+        say("cannot run '%s': %s (%s)", name, explain(job->opts, stage, r),
+                curfew_stage_name(stage));
         return start_status(stage, r);
 }
 
