@@ -182,23 +182,26 @@ void child_release(struct child *child) {
 
 /* SIGKILL doesn't end what is in an uninterruptible sleep, nor the init of a PID namespace before
  * all in there have ended. */
-static void await_exit(const struct child *child, int64_t deadline) {
-        struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
+static bool await_exit(const struct child *child, int64_t deadline) {
         int64_t left;
 
-        while ((left = deadline - clock_now()) > 0) {
+        while (!has_exited(child) && (left = deadline - clock_now()) > 0) {
+                struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
                 struct timespec timeout = clock_timespec(left);
 
-                if (sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0) != -EINTR)
-                        break;
+                sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0);
         }
+        return has_exited(child);
 }
 
+/* Once it has exited this waits for its tracer alone, which is told before us. */
 void child_deinit(struct child *child) {
+        siginfo_t info;
+
         if (!child->reaped) {
                 sys_call(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
-                await_exit(child, clock_after(clock_now(), KILL_TIME));
-                child_reap(child);
+                if (await_exit(child, clock_after(clock_now(), KILL_TIME)))
+                        wait_pidfd(child->pidfd, 0, &info, NULL);
         }
         close_fd(child->pidfd);
         *child = (struct child)CHILD_NULL;
