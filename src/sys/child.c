@@ -68,9 +68,14 @@ static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct kernel_rus
 }
 
 static bool has_exited(const struct child *child) {
-        struct pollfd poll_fd = { .fd = child->pidfd, .events = POLLIN };
+        struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
+        struct timespec now = { 0 };
+        long r;
 
-        return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN);
+        do
+                r = sys_call(SYS_ppoll, &fd, 1, &now, NULL, 0);
+        while (r == -EINTR);
+        return r > 0 && (fd.revents & POLLIN);
 }
 
 static void exit_from_info(const siginfo_t *info, struct child_exit *ret) {
