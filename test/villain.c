@@ -167,7 +167,7 @@ static int generation;
 /* The copy returns from the handler into its sleep. */
 static void rise_again(int signal_number) {
         (void)signal_number;
-        if (++generation > 20 || !detach())
+        if (++generation > 200 || !detach())
                 _exit(0);
 }
 

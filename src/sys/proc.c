@@ -77,7 +77,7 @@ static int parse_stat(const char *text, struct proc_stat *stat) {
         memcpy(stat->name, name + 1, n);
         stat->state = p[2];
 
-        for (int field = 3; field <= 34; ++field) {
+        for (int field = 3; field <= 22; ++field) {
                 p = strchr(p + 1, ' ');
                 if (!p)
                         return -ESRCH;
@@ -86,8 +86,6 @@ static int parse_stat(const char *text, struct proc_stat *stat) {
                 case 5: stat->group = (pid_t)parse_number(p + 1); break;
                 case 20: stat->n_threads = (int)parse_number(p + 1); break;
                 case 22: stat->start = (uint64_t)parse_number(p + 1); break;
-                case 32: /* blocked */
-                case 34: /* caught */ stat->handled |= (uint32_t)parse_number(p + 1); break;
                 }
         }
         return 0;
@@ -178,7 +176,7 @@ int proc_signal(const struct proc_stat *stat, int signal, bool cont) {
         if (r == 0 && cont)
                 sys_call(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
         sys_call(SYS_close, fd);
-        return r < 0 ? (int)r : proc_may_handle(&now, signal);
+        return (int)r;
 }
 
 /* A line "Key:\t0000000000000001" of /proc/PID/status: a set of signals. */

@@ -14,8 +14,7 @@ struct proc_stat {
         int n_threads;
         char state;
         char name[16];
-        uint64_t start;   /* in clock ticks since boot; with the pid, an identity */
-        uint32_t handled; /* bit n - 1: it blocks signal n or has a handler for it; up to 31 */
+        uint64_t start; /* in clock ticks since boot; with the pid, an identity */
 };
 
 /* -ESRCH if there is no such process. */
@@ -53,11 +52,6 @@ static inline bool proc_is_same(const struct proc_stat *a, const struct proc_sta
         return a->pid == b->pid && a->start == b->start;
 }
 
-/* Whether it need not end by this signal without a word; for what can't be known, it need not. */
-static inline bool proc_may_handle(const struct proc_stat *stat, int signal) {
-        return signal > 31 || stat->handled >> (signal - 1) & 1;
-}
-
 /* Our own keepers go by this name. */
 #define PROC_KEEPER "curfew-keeper"
 #define PROC_CGROUP "curfew-" /* … and our control groups begin with this */
@@ -68,8 +62,7 @@ bool proc_is_keeper(const struct proc_stat *stat);
  * what it is by now; -ESRCH if dead. */
 int proc_open(const struct proc_stat *stat, struct proc_stat *ret_now);
 
-/* Send it a signal, and SIGCONT after it if `cont`. 1 if it may handle it, 0 if not. -ESRCH: it has
- * ended. */
+/* Send it a signal, and SIGCONT after it if `cont`. -ESRCH: it has ended. */
 int proc_signal(const struct proc_stat *stat, int signal, bool cont);
 
 /* Whether it has a handler for the signal, which was sent to it, and has not taken it yet. */

@@ -20,8 +20,8 @@
  * This is top-down, and one walk would be enough if no process ended. When one does, its children
  * get another parent: the root, or another process of the tree that adopts orphans. So the walk is
  * repeated until it finds nothing new that may have missed its turn: what is older than the step,
- * and any orphan of the root, unless it can only be a clean-up. That is so if somebody has ended
- * who was asked and could hear it, and the last walk has met nobody who had ended unasked.
+ * and any orphan of the root. One that is younger can be a clean-up only if who answered has left
+ * it alone at once; and should that go on, walk after walk, it is one, and is spared.
  *
  * A keeper in the tree belongs to another curfew. It is signalled, and takes that as the request to
  * stop its own tree by its own plan: so nothing in there gets the signals of two plans at once.
@@ -33,22 +33,22 @@
 #define PATIENCE   (2 * CLOCK_SEC)  /* … with all of them, on top of that */
 #define RUN_TIME   (CLOCK_SEC / 2)  /* one has to be scheduled, on a machine that is busy */
 #define BLOCK_TIME (CLOCK_SEC / 50) /* one is kept from it */
+#define MAX_WALKS  16               /* for what is younger than the step */
 #define LOOK_AGAIN (CLOCK_SEC / 10000)
 
-int sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
+void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
         int r;
 
         if (sweep->group > 0 && stat->group != sweep->group)
-                return 0;
+                return;
 
         r = proc_signal(stat, sweep->signal, sweep->cont);
-        if (stat->pid == sweep->leader && r >= 0)
+        if (stat->pid == sweep->leader && r == 0)
                 sweep->reached_leader = true;
-        if (r >= 0)
+        if (r == 0)
                 ++sweep->reached;
         else if (r != -ESRCH && sweep->error == 0)
                 sweep->error = r;
-        return r;
 }
 
 static void sleep_for(int64_t duration) {
@@ -117,26 +117,10 @@ static void begin(struct sweep *sweep) {
         sweep->patience = PATIENCE;
 }
 
-/* The children of a process, while it is signalled. */
-static int ask(struct sweep *sweep, struct proc_list *list, size_t i) {
-        const struct proc_stat stat = list->items[i];
-        size_t n_dead = list->n_dead;
-        int r = proc_list_add_children(list, &stat), sent = sweep_process(sweep, &stat);
-
-        if (r >= 0)
-                r = add_children(sweep, list, &stat);
-        if (sent <= 0)
-                list->items[i].handled = 0;
-        if (sent == -ESRCH || list->n_dead > n_dead)
-                sweep->missed = true;
-        return r;
-}
-
 /* What has been found is signalled, then looked below, and what is there is found. */
 static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
         int r = 0;
 
-        sweep->missed = false;
         for (; i < list->n && r >= 0; ++i) {
                 const struct proc_stat stat = list->items[i];
                 size_t n = list->n;
@@ -147,32 +131,24 @@ static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
                         sweep_process(sweep, &stat);
                         continue;
                 }
-                r = ask(sweep, list, i);
+                r = proc_list_add_children(list, &stat);
+                sweep_process(sweep, &stat);
+                if (r >= 0)
+                        r = add_children(sweep, list, &stat);
                 if (list->n > n)
                         forget_guarded(sweep, list, n);
         }
         return r;
 }
 
-/* Whether one of the first `n` was asked, could hear it, and has ended. */
-static bool has_answered(const struct sweep *sweep, const struct proc_list *list, size_t n) {
-        struct proc_stat now;
-
-        for (size_t i = 0; i < n; ++i)
-                if (proc_may_handle(&list->items[i], sweep->signal) &&
-                        (proc_stat(list->items[i].pid, &now) < 0 || proc_is_dead(&now) ||
-                                !proc_is_same(&now, &list->items[i])))
-                        return true;
-        return false;
-}
-
 /* Of the root's new children, which stand from `first` on, and of others' those that may have
  * missed their turn. */
-static int find_missed(const struct sweep *sweep, struct proc_list *list, size_t first) {
+static int find_missed(
+        const struct sweep *sweep, struct proc_list *list, size_t first, unsigned n_walks) {
         size_t n;
         int r = 0;
 
-        if (list->n > first && !sweep->missed && has_answered(sweep, list, first))
+        if (n_walks >= MAX_WALKS)
                 proc_list_keep_older(list, first, &sweep->began);
         n = list->n;
         for (size_t i = 0; i < n && r >= 0; ++i) {
@@ -194,7 +170,7 @@ static int add_roots_children(struct proc_list *list, pid_t root) {
 
 int sweep_descendants(struct sweep *sweep, pid_t root) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        bool again = false;
+        unsigned n_walks = 0;
         size_t done;
         int r = 0;
 
@@ -203,11 +179,11 @@ int sweep_descendants(struct sweep *sweep, pid_t root) {
         do {
                 done = list.n;
                 r = add_roots_children(&list, root);
-                if (r >= 0 && again)
-                        r = find_missed(sweep, &list, done);
+                if (r >= 0 && n_walks > 0)
+                        r = find_missed(sweep, &list, done, n_walks);
                 if (r >= 0)
                         r = walk(sweep, &list, done);
-                again = true;
+                ++n_walks;
         } while (r >= 0 && list.n > done && clock_now() < sweep->until);
         return r < 0 ? r : list.error;
 }

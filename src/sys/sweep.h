@@ -16,14 +16,13 @@ struct sweep {
         unsigned reached;
         int error;      /* the first that kept it from a process that is there */
         unsigned depth; /* of the root in control groups of ours */
-        bool missed;    /* the last walk came too late for somebody, who had ended */
         struct proc_moment began;
         int64_t until;    /* how long to look for what is younger than that */
         int64_t patience; /* the time that is left to wait for processes to answer */
 };
 
-/* Send it to one process, and count. 1 if it may handle it, 0 if not. -ESRCH: it has ended. */
-int sweep_process(struct sweep *sweep, const struct proc_stat *stat);
+/* Send it to one process, and count. */
+void sweep_process(struct sweep *sweep, const struct proc_stat *stat);
 
 /* Send it to each descendant of `root` once; what is below another keeper is that one's. Negative:
  * it was not possible to look for all of them. */
