@@ -97,7 +97,8 @@ static void assert_effort(const struct curfew_result *res, const struct villain 
         if (villain->grace == DEAF) {
                 assert_gt(res->n_steps, 1);
                 assert_eq(res->steps[res->n_steps - 1].signal, SIGKILL);
-                assert_gt(res->killed, 0);
+                if (villain->asks == 0) /* what comes again can be between two lives when counted */
+                        assert_gt(res->killed, 0);
         }
 }
 
