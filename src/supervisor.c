@@ -74,18 +74,20 @@ int supervisor_dispatch(struct curfew *sup, int64_t deadline) {
 }
 
 int supervisor_init(struct curfew *sup, void (*asked)(struct forest *forest)) {
-        *sup = (struct curfew){
-                .loop = LOOP_NULL,
-                .null = -1,
-                .wake = WAKE_NULL,
-        };
+        int r;
+
+        *sup = (struct curfew){ .null = -1, .wake = WAKE_NULL };
+        r = loop_init(&sup->loop);
+        if (r < 0)
+                return r;
+
         list_init(&sup->live);
         list_init(&sup->ended);
         list_init(&sup->lost);
         list_init(&sup->eventful);
         list_init(&sup->notices);
         forest_init(&sup->forest, &sup->loop, asked);
-        return loop_init(&sup->loop);
+        return 0;
 }
 
 void supervisor_deinit(struct curfew *sup) {

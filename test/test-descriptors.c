@@ -125,7 +125,8 @@ static void no_standard_streams(void) {
 }
 
 /* Swap where nothing is free above the highest target, which is the last number there may be; and
- * where not even /proc can be looked at, since in the child the table is full. */
+ * where not even /proc can be looked at, since in the child the table is full: it needs the last
+ * descriptor, and so gets all below it. */
 static void full_table(void) {
         struct rlimit limit = { 40, 40 };
         struct child child = CHILD_NULL;
@@ -140,12 +141,12 @@ static void full_table(void) {
         for (int fd = dup(2); fd >= 0; fd = dup(2))
                 last = fd;
         assert_eq(errno, EMFILE);
-        close(last);
-        TABLE(&trial, { 1, 1 }, { 20, 22 }, { 21, 20 }, { 22, 21 });
+        close(last - 1);
+        TABLE(&trial, { 1, 1 }, { 20, 22 }, { 21, 20 }, { 22, 21 }, { 23, last });
         assert_eq(trial_spawn(&trial, &child), -EMFILE);
         assert_eq(trial.stage, CURFEW_STAGE_DESCRIPTORS);
 
-        TABLE(&trial, { 1, 1 }, { 2, 1 }, { last, 20 });
+        TABLE(&trial, { 1, 1 }, { 2, 1 }, { 3, last }, { last, 20 });
         trial.cmd.argv = PROBE("read", "23");
         assert_eq(trial_spawn(&trial, &child), 0);
         trial_wait(&child);
@@ -225,6 +226,12 @@ static void without_close_range(void) {
         test_many();
 }
 
+/* No table of its own but the copy that a fork makes. */
+static void without_unshare(void) {
+        trial_forbid(SYS_unshare, EPERM);
+        without_close_range();
+}
+
 int main(void) {
         test_bound(60);
         assert_eq(syscall(SYS_close_range, 3, ~0U, 0), 0);
@@ -234,6 +241,7 @@ int main(void) {
         put_letter(23, 'd', 0);
         run_all();
         trial_apart(without_close_range);
+        trial_apart(without_unshare);
         trial_apart(crowd);
         return 0;
 }

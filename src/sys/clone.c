@@ -152,7 +152,7 @@ int clone_child(const struct clone_plan *plan, struct child *ret) {
 /* NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes there. */
 _in_child_ int clone_beside(const struct clone_plan *plan, int *alive, int *ret_pidfd) {
         struct clone3_args args = {
-                .flags = CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID,
+                .flags = CLONE_VM | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_CLEARTID,
                 .pidfd = (uintptr_t)ret_pidfd,
                 .child_tid = (uintptr_t)alive,
                 .exit_signal = SIGCHLD,

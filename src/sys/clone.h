@@ -16,7 +16,7 @@ struct clone_plan {
         void *stack; /* its lowest byte */
         size_t size;
         int cgroup;        /* to be born into (Linux 5.7), or -1 */
-        bool shares_files; /* it has the caller's descriptor table, not a copy */
+        bool shares_files; /* it has the caller's descriptor table, not a copy of it */
         int namespaces;    /* CLONE_NEW… */
 };
 
@@ -32,8 +32,9 @@ int clone_child(const struct clone_plan *plan, struct child *ret);
 int clone_raise(int pidfd);
 
 /*
- * From within such a child: another one in the same memory, which runs while this one goes on. When
- * it has left the memory, *alive, which must not be 0 before, is 0, and a futex wait for that is
- * woken. Returns its pid, or a negative errno. -ENOSYS where there is no clone3.
+ * From within such a child: another one in the same memory, with the same descriptor table, which
+ * runs while this one goes on. When it has left the memory, *alive, which must not be 0 before, is
+ * 0, and a futex wait for that is woken. Returns its pid, or a negative errno. -ENOSYS where there
+ * is no clone3.
  */
 int clone_beside(const struct clone_plan *plan, int *alive, int *ret_pidfd);

@@ -15,8 +15,8 @@ void forest_init(struct forest *forest, struct loop *loop, void (*asked)(struct 
                 .kit = KEEPER_KIT_NULL,
                 .asked = asked,
         };
-        for (size_t i = 0; i < FOREST_SPARES; ++i)
-                forest->spares[i] = -1;
+        spares_init(&forest->spares, loop->epoll);
+        forest->kit.spares = &forest->spares;
 }
 
 int forest_check(struct forest *forest) {
@@ -36,20 +36,8 @@ int forest_check(struct forest *forest) {
         return 0;
 }
 
-void forest_make_room(struct forest *forest) {
-        for (size_t i = 0; i < FOREST_SPARES; ++i)
-                forest->spares[i] = close_fd(forest->spares[i]);
-}
-
-void forest_reserve_room(struct forest *forest) {
-        for (size_t i = 0; i < FOREST_SPARES; ++i)
-                if (forest->spares[i] < 0)
-                        forest->spares[i] = fcntl(forest->loop->epoll, F_DUPFD_CLOEXEC, 3);
-}
-
 void forest_deinit(struct forest *forest) {
-        for (size_t i = 0; i < FOREST_SPARES; ++i)
-                close_fd(forest->spares[i]);
+        spares_deinit(&forest->spares);
         if (forest->guarded)
                 keeper_deinit(&forest->guard);
         if (forest->wards)

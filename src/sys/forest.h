@@ -7,17 +7,16 @@
 #include "sys/keeper.h"
 #include "sys/loop.h"
 #include "sys/proc.h"
+#include "sys/spares.h"
 #include "sys/spawn.h"
 #include "sys/ward.h"
-
-#define FOREST_SPARES 7
 
 struct forest {
         struct loop *loop;
         struct spawn_stack stack;
-        bool checked;              /* … and found that it can stop processes */
-        bool has_proc;             /* /proc shows the processes by the numbers they have here */
-        int spares[FOREST_SPARES]; /* descriptors that mean nothing, to be closed for others */
+        bool checked;  /* … and found that it can stop processes */
+        bool has_proc; /* /proc shows the processes by the numbers they have here */
+        struct spares spares;
         struct keeper_kit kit;
 
         struct ward *wards; /* mapped from kit.wards */
@@ -43,11 +42,6 @@ void forest_release_ward(struct forest *forest, size_t index);
 /* Whether this kernel can signal processes by their pidfds; without that nothing can be stopped.
  * -ENOSYS: it, or a filter of system calls, is too old. */
 int forest_check(struct forest *forest);
-
-/* Looking around in a tree takes descriptors, a few at a time: see that there are some, even in a
- * host that has used up its own; and give them back afterwards. */
-void forest_make_room(struct forest *forest);
-void forest_reserve_room(struct forest *forest);
 
 /* Everything that a tree with a keeper needs, or a tree in a control group. */
 int forest_prepare_keeper(struct forest *forest);

@@ -6,7 +6,6 @@
 #include "sys/dir.h"
 #include "sys/proc.h"
 
-#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
@@ -34,16 +33,15 @@
  *
  * The keeper shares the host's descriptor table until it has cloned the leader, so that the
  * leader's pidfd is the host's from the start: the keeper may reap the leader at any time, and its
- * number would mean nothing then.
+ * number would mean nothing then. The leader shares it, too, until it goes on.
  *
  * It is in a process group of its own, lest a signal to the host's, as the terminal sends them, end
  * it; but in the host's session, since that is what lets the leader's group be stopped by the
  * terminal (an orphaned process group is not, setpgid(2)).
  */
 
-#define MFD_EXEC_        0x10U /* Linux 6.3: what vm.memfd_noexec wants to hear */
-#define CLOSE_RANGE_NONE (~0U)
-#define END_TIME         CLOCK_SEC
+#define MFD_EXEC_ 0x10U /* Linux 6.3: what vm.memfd_noexec wants to hear */
+#define END_TIME  CLOCK_SEC
 
 static int make_image(void) {
         _cleanup_(close_fdp) int fd = -1;
@@ -190,7 +188,7 @@ _in_child_ static int execute(struct nursery *nursery) {
 
         sys_call(SYS_setpgid, 0, 0);
         sys_call(SYS_chdir, "/");
-        r = sys_call(SYS_close_range, CLOSE_RANGE_NONE, CLOSE_RANGE_NONE, CLOSE_RANGE_UNSHARE);
+        r = descriptors_unshare(nursery->fds, nursery->n_fds);
         if (r >= 0)
                 r = descriptors_arrange(nursery->fds, nursery->n_fds);
         if (r >= 0)
@@ -260,7 +258,7 @@ static int start(struct keeper *keeper, const struct keeper_kit *kit, struct nur
                 return r;
 
         nursery->keeper_alive = 1;
-        add_fd(nursery, KEEPER_HOST, theirs);
+        add_fd(nursery, KEEPER_HOST, spares_lend(kit->spares, theirs));
         add_fd(nursery, KEEPER_PIDFD, kit->host);
         add_fd(nursery, KEEPER_WARDS, kit->wards);
         add_fd(nursery, KEEPER_IMAGE, kit->image);
@@ -342,7 +340,8 @@ static void write_map(char map[40], uint64_t id) {
 int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
         const struct keeper_charge *charge, enum curfew_stage *ret_stage,
         struct child *ret_leader) {
-        struct spawn_image image = SPAWN_IMAGE(charge->plan, 0);
+        bool shares_files = true;
+        struct spawn_image image = SPAWN_IMAGE(charge->plan, &shares_files);
         struct nursery nursery = {
                 .image = &image,
                 .ward = charge->ward,

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "sys/child.h"
 #include "sys/loop.h"
+#include "sys/spares.h"
 #include "sys/spawn.h"
 #include "sys/ward.h"
 
@@ -43,6 +44,7 @@ struct keeper_kit {
         int wards;  /* the table's memfd, or -1 */
         int groups; /* a directory, or -1 */
         struct spawn_stack stack;
+        struct spares *spares; /* borrowed */
 };
 
 #define KEEPER_KIT_NULL                                                                            \

@@ -14,6 +14,7 @@
 /*
  * The child goes through a table of steps and then executes. Their order is not free:
  *
+ *  - the parent's descriptor table is left before anything is changed in it;
  *  - a new session comes before the group, of which a session leader already leads one, and both
  *    before the terminal, which is given to a session or a group;
  *  - a terminal is named by its descriptor in the child, so the descriptors are in place by then;
@@ -59,6 +60,15 @@ _in_child_ static int enter_cgroup(const struct spawn_image *image) {
                 return 0;
         r = sys_call(SYS_write, image->plan->cgroup_procs, "0", 1);
         return r < 0 ? (int)r : 0;
+}
+
+_in_child_ static int leave_files(const struct spawn_image *image) {
+        int r = 0;
+
+        if (*image->shares_files)
+                r = descriptors_unshare(image->plan->fds, image->plan->n_fds);
+        *image->shares_files = r < 0;
+        return r;
 }
 
 _in_child_ static int make_session(const struct spawn_image *image) {
@@ -203,6 +213,7 @@ static const struct {
         int (*step)(const struct spawn_image *image);
 } steps[] = {
         { CURFEW_STAGE_CGROUP, enter_cgroup },
+        { CURFEW_STAGE_DESCRIPTORS, leave_files },
         { CURFEW_STAGE_SETSID, make_session },
         { CURFEW_STAGE_SETPGID, join_group },
         { CURFEW_STAGE_SIGNALS, reset_signals },
@@ -287,24 +298,27 @@ int spawn_result(const struct spawn_image *image, enum curfew_stage *ret_stage) 
         return r;
 }
 
-static int spawn_child(const struct spawn_stack *stack, const struct spawn_plan *plan,
+static int spawn_child(const struct spawn_stack *stack, struct spawn_image *image,
         enum curfew_stage *ret_stage, struct child *ret) {
         _cleanup_(child_deinit) struct child child = CHILD_NULL;
-        struct spawn_image image = SPAWN_IMAGE(plan, getpid());
         struct clone_plan how = {
                 .fn = spawn_become,
-                .arg = &image,
+                .arg = image,
                 .stack = stack->base,
                 .size = stack->size,
-                .cgroup = plan->cgroup,
+                .cgroup = image->plan->cgroup,
+                .shares_files = *image->shares_files,
         };
         int r;
+
+        if (image->cmd->parent_death_signal != 0)
+                image->parent = getpid();
 
         r = clone_child(&how, &child);
         if (r < 0)
                 *ret_stage = CURFEW_STAGE_CLONE;
         else
-                r = spawn_result(&image, ret_stage);
+                r = spawn_result(image, ret_stage);
         if (r < 0)
                 return r;
 
@@ -316,10 +330,17 @@ static int spawn_child(const struct spawn_stack *stack, const struct spawn_plan 
 int spawn(const struct spawn_stack *stack, const struct spawn_plan *plan,
         enum curfew_stage *ret_stage, struct child *ret) {
         struct spawn_guard guard;
+        bool shares_files = true;
+        struct spawn_image image = SPAWN_IMAGE(plan, &shares_files);
         int r;
 
         spawn_begin(plan->cmd, &guard);
-        r = spawn_child(stack, plan, ret_stage, ret);
+        r = spawn_child(stack, &image, ret_stage, ret);
+        if (r < 0 && shares_files && *ret_stage == CURFEW_STAGE_DESCRIPTORS) {
+                shares_files = false; /* a filter doesn't let it have a table of its own */
+                image = (struct spawn_image)SPAWN_IMAGE(plan, &shares_files);
+                r = spawn_child(stack, &image, ret_stage, ret);
+        }
         spawn_end(&guard);
         return r;
 }

@@ -53,14 +53,15 @@ struct spawn_guard {
 struct spawn_image {
         const struct spawn_plan *plan;
         const struct curfew_cmd *cmd;
-        pid_t parent;
+        pid_t parent;       /* where the command's parent death signal is to come from */
+        bool *shares_files; /* … a descriptor table, which the child is to leave */
         enum curfew_stage stage;
         int error;
 };
 
-#define SPAWN_IMAGE(the_plan, the_parent)                                                          \
+#define SPAWN_IMAGE(the_plan, the_files)                                                           \
         {                                                                                          \
-                .plan = (the_plan), .cmd = (the_plan)->cmd, .parent = (the_parent),                \
+                .plan = (the_plan), .cmd = (the_plan)->cmd, .shares_files = (the_files),           \
                 .stage = CURFEW_STAGE_CLONE,                                                       \
         }
 

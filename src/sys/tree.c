@@ -47,15 +47,9 @@ static bool is_wanted(const struct tree_backend *backend, const struct curfew_cm
 }
 
 /* If none does, it is the best one's reason that is told. */
-int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
-        struct child *ret_leader) {
-        int error = forest_check(tree->forest);
-
-        *ret_stage = CURFEW_STAGE_TREE;
-        if (error < 0)
-                return error;
-        error = -EOPNOTSUPP;
-        forest_reserve_room(tree->forest);
+static int start_in_best(struct tree *tree, const struct spawn_plan *plan,
+        enum curfew_stage *ret_stage, struct child *ret_leader) {
+        int error = -EOPNOTSUPP;
 
         for (size_t i = 0; i < ARRAY_SIZE(backends); ++i) {
                 enum curfew_stage stage = CURFEW_STAGE_TREE;
@@ -74,6 +68,23 @@ int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_sta
                         error = r;
         }
         return error;
+}
+
+int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+        struct child *ret_leader) {
+        struct spares *spares = &tree->forest->spares;
+        int r = forest_check(tree->forest);
+
+        *ret_stage = CURFEW_STAGE_TREE;
+        if (r < 0)
+                return r;
+
+        spares_fill(spares);
+        for (size_t i = 0; i < plan->n_fds; ++i)
+                plan->fds[i].source = spares_lend(spares, plan->fds[i].source);
+        r = start_in_best(tree, plan, ret_stage, ret_leader);
+        spares_take_back(spares);
+        return r;
 }
 
 static void signal_leader(struct tree *tree, struct sweep *sweep) {
@@ -99,9 +110,9 @@ int tree_signal(
         int r = 0;
 
         if (step->whom != CURFEW_LEADER) {
-                forest_make_room(tree->forest);
+                spares_drop(&tree->forest->spares);
                 r = tree->backend->sweep(tree, &sweep);
-                forest_reserve_room(tree->forest);
+                spares_fill(&tree->forest->spares);
         }
         if (step->whom != CURFEW_GROUP && !sweep.reached_leader)
                 signal_leader(tree, &sweep);
@@ -113,26 +124,26 @@ int tree_signal(
 int tree_kill(struct tree *tree, struct proc_list *ret) {
         int r;
 
-        forest_make_room(tree->forest);
+        spares_drop(&tree->forest->spares);
         tree->backend->list(tree, ret);
         r = tree->backend->kill(tree);
-        forest_reserve_room(tree->forest);
+        spares_fill(&tree->forest->spares);
         child_signal(tree->leader, SIGKILL);
         return r;
 }
 
 void tree_kill_again(struct tree *tree) {
-        forest_make_room(tree->forest);
+        spares_drop(&tree->forest->spares);
         tree->backend->kill(tree);
-        forest_reserve_room(tree->forest);
+        spares_fill(&tree->forest->spares);
 }
 
 int tree_list(struct tree *tree, struct proc_list *ret) {
         int r;
 
-        forest_make_room(tree->forest);
+        spares_drop(&tree->forest->spares);
         r = tree->backend->list(tree, ret);
-        forest_reserve_room(tree->forest);
+        spares_fill(&tree->forest->spares);
         return r;
 }
 
@@ -141,9 +152,9 @@ int tree_is_empty(struct tree *tree) {
         int r = tree->backend->is_empty(tree);
 
         if (r == -EMFILE || r == -ENFILE) {
-                forest_make_room(tree->forest);
+                spares_drop(&tree->forest->spares);
                 r = tree->backend->is_empty(tree);
-                forest_reserve_room(tree->forest);
+                spares_fill(&tree->forest->spares);
         }
         return r;
 }
