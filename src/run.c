@@ -174,7 +174,7 @@ static void look_at_leader(struct curfew_run *run) {
         struct curfew_result *result = &run->result;
         struct child_exit how;
 
-        if (run->leader_gone || tree_peek_leader(&run->tree, &how) <= 0)
+        if (run->leader_gone || tree_look_at_leader(&run->tree, &how) <= 0)
                 return;
 
         run->leader_gone = true;
@@ -187,7 +187,6 @@ static void look_at_leader(struct curfew_run *run) {
         result->exited = since_start(run);
 
         loop_remove(&run->sup->loop, &run->exit_io);
-        tree_leader_exited(&run->tree);
         push_event(run, CURFEW_EVENT_EXIT);
         handle(run, STOP_LEADER);
 }

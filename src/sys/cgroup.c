@@ -85,8 +85,12 @@ static void remove_below(int group, unsigned depth) {
         dir_close(&dir);
 }
 
+int cgroup_remove(int parent, const char *name) {
+        return (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
+}
+
 static int remove_all(int parent, const char *name) {
-        int r = (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
+        int r = cgroup_remove(parent, name);
 
         if (r == -EBUSY) {
                 int fd = cgroup_open(parent, name);
@@ -95,7 +99,7 @@ static int remove_all(int parent, const char *name) {
                         return fd;
                 remove_below(fd, 0);
                 sys_call(SYS_close, fd);
-                r = (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
+                r = cgroup_remove(parent, name);
         }
         return r;
 }

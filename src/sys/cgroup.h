@@ -34,5 +34,8 @@ void cgroup_thaw(int group);
  * what is born there then dies at once). */
 int cgroup_kill(int group, const char *name);
 
+/* Unless something lives there, or has made a group there. */
+int cgroup_remove(int parent, const char *name);
+
 /* Remove it, with the groups in it. What lives there, if anything, is moved to the parent first. */
 void cgroup_end(int parent, const char *name);

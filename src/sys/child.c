@@ -31,6 +31,10 @@ struct pidfd_info_v0 {
         int32_t exit_code;
 };
 
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1UL << 2)
+#endif
+
 #define LOST_TIME (CLOCK_SEC / 20)
 #define KILL_TIME (2 * CLOCK_SEC) /* for SIGKILL to show */
 
@@ -67,7 +71,7 @@ static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct kernel_rus
         return wait_for(P_PIDFD, pidfd, options, info, usage);
 }
 
-static bool has_exited(const struct child *child) {
+bool child_has_exited(const struct child *child) {
         struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
         struct timespec now = { 0 };
         long r;
@@ -105,7 +109,7 @@ static int ask_pidfd(struct child *child, struct child_exit *ret) {
         struct pidfd_info_v0 info = { .mask = INFO_EXIT };
         struct child_exit how = { .status = CURFEW_STATUS_UNKNOWN };
 
-        if (!has_exited(child))
+        if (!child_has_exited(child))
                 return 0;
 
         if (ioctl(child->pidfd, GET_INFO, &info) == 0) {
@@ -120,13 +124,13 @@ static int ask_pidfd(struct child *child, struct child_exit *ret) {
         return 1;
 }
 
-int child_peek(struct child *child, struct child_exit *ret) {
+static int look(struct child *child, int options, struct child_exit *ret) {
         struct kernel_rusage usage;
         struct child_exit how = { .usage_known = true };
         siginfo_t info;
         int r;
 
-        r = wait_pidfd(child->pidfd, WNOHANG | WNOWAIT, &info, &usage);
+        r = wait_pidfd(child->pidfd, WNOHANG | options, &info, &usage);
         if (r == -ECHILD)
                 return ask_pidfd(child, ret);
         if (r < 0 || info.si_pid == 0)
@@ -136,6 +140,17 @@ int child_peek(struct child *child, struct child_exit *ret) {
         how.usage = usage_from_kernel(&usage);
         *ret = how;
         return 1;
+}
+
+int child_peek(struct child *child, struct child_exit *ret) {
+        return look(child, WNOWAIT, ret);
+}
+
+int child_take(struct child *child, struct child_exit *ret) {
+        int r = look(child, 0, ret);
+
+        child->reaped = child->reaped || r > 0;
+        return r;
 }
 
 int child_reap_next(pid_t pid, pid_t *ret_pid, struct child_exit *ret) {
@@ -164,7 +179,7 @@ int child_reap(struct child *child) {
         r = wait_pidfd(child->pidfd, WNOHANG, &info, NULL);
         if (r < 0 && r != -ECHILD)
                 return r;
-        if (r == 0 ? info.si_pid == 0 : !has_exited(child))
+        if (r == 0 ? info.si_pid == 0 : !child_has_exited(child))
                 return -EAGAIN;
 
         child->reaped = true;
@@ -174,9 +189,14 @@ int child_reap(struct child *child) {
 /* To signal a zombie succeeds and means nothing. One that exits just now is as good as signalled:
  * it was alive when asked. */
 int child_signal(const struct child *child, int signal) {
-        if (has_exited(child))
+        if (child_has_exited(child))
                 return -ESRCH;
         return (int)sys_call(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0);
+}
+
+int child_signal_group(const struct child *child, int signal) {
+        return (int)sys_call(
+                SYS_pidfd_send_signal, child->pidfd, signal, NULL, PIDFD_SIGNAL_PROCESS_GROUP);
 }
 
 void child_release(struct child *child) {
@@ -190,13 +210,13 @@ void child_release(struct child *child) {
 static bool await_exit(const struct child *child, int64_t deadline) {
         int64_t left;
 
-        while (!has_exited(child) && (left = deadline - clock_now()) > 0) {
+        while (!child_has_exited(child) && (left = deadline - clock_now()) > 0) {
                 struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
                 struct timespec timeout = clock_timespec(left);
 
                 sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0);
         }
-        return has_exited(child);
+        return child_has_exited(child);
 }
 
 /* Once it has exited this waits for its tracer alone, which is told before us. */

@@ -36,9 +36,19 @@ void child_release(struct child *child);
 /* Through the pidfd; -ESRCH once it has exited, reaped or not. */
 int child_signal(const struct child *child, int signal);
 
+/* To the process group that it leads, or led; -ESRCH: that has no member. -EINVAL before Linux 6.9.
+ */
+int child_signal_group(const struct child *child, int signal);
+
 /* 1 and how it ended, or 0 while it lives. Leaves it a zombie, so that its number (and its process
  * group's) stays ours until child_reap(). */
 int child_peek(struct child *child, struct child_exit *ret);
+
+/* The same, and reaps it. */
+int child_take(struct child *child, struct child_exit *ret);
+
+/* Whether it has, reaped or not. */
+bool child_has_exited(const struct child *child);
 
 /* Reap one that has exited; never blocks. -EAGAIN if it still lives. */
 int child_reap(struct child *child);

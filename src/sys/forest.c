@@ -20,6 +20,7 @@ void forest_init(struct forest *forest, struct loop *loop, void (*asked)(struct 
 }
 
 int forest_check(struct forest *forest) {
+        struct child self = CHILD_NULL;
         int r;
 
         if (forest->checked)
@@ -31,6 +32,8 @@ int forest_check(struct forest *forest) {
         if (r < 0)
                 return r;
 
+        self.pidfd = forest->kit.host;
+        forest->pins_groups = child_signal_group(&self, 0) != -EINVAL;
         forest->has_proc = proc_is_ours();
         forest->checked = true;
         return 0;
@@ -165,7 +168,7 @@ int forest_prepare_groups(struct forest *forest) {
                 r = open_groups(forest);
         if (r == 0)
                 r = prepare_any(forest);
-        if (forest->guarded && child_signal(&forest->guard.process, 0) == -ESRCH) {
+        if (forest->guarded && child_has_exited(&forest->guard.process)) {
                 keeper_deinit(&forest->guard);
                 forest->guarded = false;
         }

@@ -83,7 +83,8 @@ static void deinit(struct tree *tree) {
                 loop_remove(tree->loop, &tree->events_io);
         tree->events = close_fd(tree->events);
 
-        cgroup_end(forest->kit.groups, tree->name);
+        if (!tree->removed)
+                cgroup_end(forest->kit.groups, tree->name);
         if (tree->ward != TREE_NO_WARD)
                 forest_release_ward(forest, tree->ward);
         tree->ward = TREE_NO_WARD;
@@ -116,12 +117,8 @@ static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_s
         return 0;
 }
 
-static int peek(struct tree *tree, struct child_exit *ret) {
-        return child_peek(tree->leader, ret);
-}
-
-static void leader_exited(struct tree *tree) {
-        child_reap(tree->leader);
+static int look(struct tree *tree, struct child_exit *ret) {
+        return child_take(tree->leader, ret);
 }
 
 static int sweep(struct tree *tree, struct sweep *sweep) {
@@ -162,9 +159,17 @@ static int watch_events(struct tree *tree) {
         return r;
 }
 
+/* A group that nothing is left in can be removed: that tells most of them at the first look. */
 static int is_empty(struct tree *tree) {
-        int r = tree->events < 0 ? watch_events(tree) : 0;
+        int r = 0;
 
+        if (tree->events < 0)
+                tree->removed = cgroup_remove(tree->forest->kit.groups, tree->name) == 0;
+        if (tree->removed)
+                return 1;
+
+        if (tree->events < 0)
+                r = watch_events(tree);
         if (r == 0)
                 r = cgroup_is_populated(tree->events);
         if (r == -ENOENT || r == -ENODEV) /* somebody else has removed it, which takes that */
@@ -176,8 +181,7 @@ const struct tree_backend tree_cgroup = {
         .name = CURFEW_BACKEND_CGROUP,
         .guarantee = CURFEW_GUARANTEE_SEALED,
         .start = start,
-        .peek = peek,
-        .leader_exited = leader_exited,
+        .look = look,
         .sweep = sweep,
         .kill = end,
         .list = list,

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "sys/call.h"
 #include "sys/tree.h"
 
 #include <sys/epoll.h>
@@ -28,10 +27,6 @@
  * the host's descriptors.
  */
 
-#ifndef PIDFD_SIGNAL_PROCESS_GROUP
-#define PIDFD_SIGNAL_PROCESS_GROUP (1UL << 2)
-#endif
-
 #define MAX_WATCHED 64
 #define MAX_WALKS   16
 
@@ -42,10 +37,6 @@ struct member {
         struct proc_stat stat;
         int pidfd;
 };
-
-static int send_pidfd(int pidfd, int signal, unsigned long flags) {
-        return (int)sys_call(SYS_pidfd_send_signal, pidfd, signal, NULL, flags);
-}
 
 static struct member *member_free(struct member *member) {
         loop_remove(member->tree->loop, &member->io);
@@ -93,15 +84,10 @@ static int watch(struct tree *tree, const struct proc_stat *stat) {
         return 0;
 }
 
-/* The leader's process group; -ESRCH if it has no member left, -EINVAL before 6.9. */
-static int signal_group(const struct tree *tree, int signal) {
-        return send_pidfd(tree->leader->pidfd, signal, PIDFD_SIGNAL_PROCESS_GROUP);
-}
-
 /* Whether the leader's number still stands for its group. Before 6.9 only the leader itself, alive
  * or a zombie, vouches for that. */
 static bool group_is_there(const struct tree *tree) {
-        int r = tree->own_group ? signal_group(tree, 0) : -ESRCH;
+        int r = tree->own_group ? child_signal_group(tree->leader, 0) : -ESRCH;
 
         return r == -EINVAL ? !tree->leader->reaped : r != -ESRCH;
 }
@@ -193,7 +179,7 @@ static void signal_leader(struct tree *tree, struct sweep *sweep, struct done *d
 /* One signal for the whole group, counted by the members that are known. */
 static void signal_members(
         struct tree *tree, const struct proc_list *list, struct sweep *sweep, struct done *done) {
-        int r = tree->own_group ? signal_group(tree, sweep->signal) : -EINVAL;
+        int r = tree->own_group ? child_signal_group(tree->leader, sweep->signal) : -EINVAL;
 
         if (r == -EINVAL)
                 return;
@@ -201,7 +187,7 @@ static void signal_members(
         done->group = true;
         sweep->reached_leader = true;
         if (r == 0 && sweep->cont)
-                signal_group(tree, SIGCONT);
+                child_signal_group(tree->leader, SIGCONT);
         if (r < 0)
                 count(sweep, r);
         for (size_t i = 0; r == 0 && i < list->n; ++i)
@@ -306,16 +292,11 @@ static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_s
         return spawn(&tree->forest->stack, plan, ret_stage, ret_leader);
 }
 
-static int peek(struct tree *tree, struct child_exit *ret) {
-        return child_peek(tree->leader, ret);
-}
-
-/* Reap it, where its process group can be held on to without the zombie. */
-static void leader_exited(struct tree *tree) {
-        bool pinned = send_pidfd(tree->leader->pidfd, 0, PIDFD_SIGNAL_PROCESS_GROUP) != -EINVAL;
-
-        if (pinned || !tree->own_group)
-                child_reap(tree->leader);
+/* It is reaped where its process group can be held on to without the zombie. */
+static int look(struct tree *tree, struct child_exit *ret) {
+        if (tree->own_group && !tree->forest->pins_groups)
+                return child_peek(tree->leader, ret);
+        return child_take(tree->leader, ret);
 }
 
 /* Watch as many as is allowed; one is enough to be told when to look again. */
@@ -364,8 +345,7 @@ const struct tree_backend tree_group = {
         .name = CURFEW_BACKEND_GROUP,
         .guarantee = CURFEW_GUARANTEE_GROUP,
         .start = start,
-        .peek = peek,
-        .leader_exited = leader_exited,
+        .look = look,
         .sweep = sweep,
         .kill = end,
         .list = find,

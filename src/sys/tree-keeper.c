@@ -106,24 +106,21 @@ static int fall_back(struct tree *tree) {
         return loop_add(tree->loop, &tree->leader_io, tree->leader->pidfd, EPOLLIN);
 }
 
-static int peek(struct tree *tree, struct child_exit *ret) {
+/* The keeper reaps it. */
+static int look(struct tree *tree, struct child_exit *ret) {
         struct keeper *keeper = &tree->keeper;
 
         if (is_kept(tree))
                 keeper_look(keeper);
         if (keeper->leader_known) {
+                tree->leader->reaped = true;
                 *ret = keeper->leader;
                 return 1;
         }
         if (is_kept(tree))
                 return 0;
         fall_back(tree); /* without a watch on it, a timer is the last resort: see is_empty() */
-        return child_peek(tree->leader, ret);
-}
-
-/* The keeper reaps it. */
-static void leader_exited(struct tree *tree) {
-        tree->leader->reaped = true;
+        return tree->backend->look(tree, ret);
 }
 
 /* The leader's pidfd tells of its end before the keeper can, and an empty tree is empty before the
@@ -179,8 +176,8 @@ static int is_empty(struct tree *tree) {
 
 /* Both have the same calls once they have started. */
 #define KEPT                                                                                       \
-        .peek = peek, .leader_exited = leader_exited, .settle = settle, .sweep = sweep,            \
-        .kill = end, .list = list, .is_empty = is_empty, .deinit = release
+        .look = look, .settle = settle, .sweep = sweep, .kill = end, .list = list,                 \
+        .is_empty = is_empty, .deinit = release
 
 const struct tree_backend tree_keeper = {
         .name = CURFEW_BACKEND_KEEPER,

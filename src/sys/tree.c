@@ -174,10 +174,6 @@ void tree_settle(struct tree *tree) {
                 tree->backend->settle(tree);
 }
 
-int tree_peek_leader(struct tree *tree, struct child_exit *ret) {
-        return tree->backend->peek(tree, ret);
-}
-
-void tree_leader_exited(struct tree *tree) {
-        tree->backend->leader_exited(tree);
+int tree_look_at_leader(struct tree *tree, struct child_exit *ret) {
+        return tree->backend->look(tree, ret);
 }

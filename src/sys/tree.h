@@ -24,11 +24,11 @@ struct tree_backend {
         int (*start)(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
                 struct child *ret_leader);
 
-        /* As child_peek(), for the leader. Once it has exited, leader_exited() is called. */
-        int (*peek)(struct tree *tree, struct child_exit *ret);
-        void (*leader_exited)(struct tree *tree);
+        /* 1 and how the leader ended, or 0 while it lives; asked until it has. It is reaped, unless
+         * its number is needed. */
+        int (*look)(struct tree *tree, struct child_exit *ret);
 
-        /* If everything has ended already, see to it that peek and is_empty say so. May be NULL. */
+        /* If everything has ended already, see to it that look and is_empty say so. May be NULL. */
         void (*settle)(struct tree *tree);
 
         /* A step to the tree or the group, if `sweep` says so. SIGKILL is not taken by this but by
@@ -72,6 +72,7 @@ struct tree {
 
         /* Of tree_cgroup. */
         char name[CGROUP_NAME_MAX];
+        bool removed;
         int events; /* its cgroup.events, while that is waited for */
         struct loop_io events_io;
 };
@@ -101,7 +102,6 @@ void tree_note(struct tree *tree, unsigned taken, int64_t due);
 /* Before a request to stop: what has ended by itself must be known to have. */
 void tree_settle(struct tree *tree);
 
-int tree_peek_leader(struct tree *tree, struct child_exit *ret);
-void tree_leader_exited(struct tree *tree);
+int tree_look_at_leader(struct tree *tree, struct child_exit *ret);
 int tree_is_empty(struct tree *tree);
 int tree_list(struct tree *tree, struct proc_list *ret);
