@@ -48,14 +48,18 @@ struct life {
 
 struct keeper_state {
         bool guard;
-        struct ward *wards;
+        size_t own_index;   /* of the tree's ward */
+        pid_t leader;       /* the tree's, or 0 */
+        bool is_namespace;  /* this is the init of one */
+        struct ward *wards; /* once it is orphaned */
         size_t n_wards;
-        const struct ward *own; /* the one of the tree */
         int signals;
         bool leader_gone;
         bool orphaned; /* the host is gone */
         bool killing;
-        bool asked; /* the host has been told */
+        bool asked;                /* the host has been told */
+        struct keeper_report news; /* that the host has not been told yet */
+        bool has_news;
         int64_t pause;
         struct life *lives; /* once it is orphaned */
         size_t n_lives;
@@ -79,18 +83,12 @@ static int map_wards(struct keeper_state *keeper) {
         return 0;
 }
 
-static int find_own_ward(struct keeper_state *keeper, const char *index) {
-        size_t i = 0;
-        int r = map_wards(keeper);
+static size_t parse_number(const char *text) {
+        size_t n = 0;
 
-        if (r < 0)
-                return r;
-        for (; *index; ++index)
-                i = 10 * i + (size_t)(*index - '0');
-        if (i >= keeper->n_wards)
-                return -EINVAL;
-        keeper->own = &keeper->wards[i];
-        return 0;
+        for (; *text; ++text)
+                n = 10 * n + (size_t)(*text - '0');
+        return n;
 }
 
 /* All signals are blocked since before the host cloned this; what arrives is read. Without a
@@ -112,23 +110,29 @@ static void raise_limit(void) {
         sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, limit, NULL);
 }
 
-static int init(struct keeper_state *keeper, const char *index) {
+/* Of a tree: the index of its ward, and the number of its leader. */
+static void init(struct keeper_state *keeper, int argc, char *argv[]) {
         sys_call(SYS_prctl, PR_SET_NAME, PROC_KEEPER, 0, 0, 0);
         sys_call(SYS_close, KEEPER_IMAGE);
-        keeper->guard = !index;
+        keeper->guard = argc < 3;
         keeper->pause = FIRST_PAUSE;
-
-        raise_limit();
         open_signals(keeper);
-        return index ? find_own_ward(keeper, index) : 0;
+        if (keeper->guard)
+                return;
+
+        keeper->own_index = parse_number(argv[1]);
+        keeper->leader = (pid_t)parse_number(argv[2]);
+        keeper->is_namespace = sys_call(SYS_getpid) == 1;
 }
 
 /* To the host */
 
-static void report(const struct keeper_state *keeper, const struct keeper_report *report) {
-        if (!keeper->orphaned)
-                sys_call(SYS_sendto, KEEPER_HOST, report, sizeof(*report),
+static void tell(struct keeper_state *keeper) {
+        if (keeper->has_news && !keeper->orphaned)
+                sys_call(SYS_sendto, KEEPER_HOST, &keeper->news, sizeof(keeper->news),
                         MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+        keeper->has_news = false;
+        keeper->news.asked = false;
 }
 
 /* Children */
@@ -139,15 +143,16 @@ static pid_t own_pid(void) {
 
 /* All, or only one. -ECHILD once there is none. */
 static int reap(struct keeper_state *keeper, pid_t only) {
-        struct keeper_report message = { .type = KEEPER_LEADER };
+        struct child_exit how;
         pid_t pid;
         int r;
 
-        while ((r = child_reap_next(only, &pid, &message.leader)) > 0) {
-                if (!keeper->own || pid != keeper->own->leader || keeper->leader_gone)
+        while ((r = child_reap_next(only, &pid, &how)) > 0) {
+                if (pid != keeper->leader || keeper->leader_gone)
                         continue;
                 keeper->leader_gone = true;
-                report(keeper, &message);
+                keeper->news.leader = how;
+                keeper->news.leader_known = keeper->has_news = true;
         }
         return r;
 }
@@ -161,8 +166,10 @@ static int hunt_namespace(struct keeper_state *keeper) {
 
 /* A storm takes all the time there is; where that is allowed the keeper goes first. */
 static void begin_hunt(struct keeper_state *keeper) {
-        if (!keeper->killing)
-                sys_call(SYS_setpriority, PRIO_PROCESS, 0, -20);
+        if (keeper->killing)
+                return;
+        raise_limit();
+        sys_call(SYS_setpriority, PRIO_PROCESS, 0, -20);
         keeper->killing = true;
 }
 
@@ -174,8 +181,8 @@ static int hunt(struct keeper_state *keeper) {
         if (r >= 0 && (alive == 0 || dead > MAX_ZOMBIES))
                 return reap(keeper, 0);
 
-        if (keeper->own && !keeper->leader_gone) /* the others may take for ever */
-                reap(keeper, keeper->own->leader);
+        if (keeper->leader > 0 && !keeper->leader_gone) /* the others may take for ever */
+                reap(keeper, keeper->leader);
         keeper->pause = clock_min(2 * keeper->pause, LAST_PAUSE);
         return 0;
 }
@@ -183,7 +190,7 @@ static int hunt(struct keeper_state *keeper) {
 static int reap_or_hunt(struct keeper_state *keeper) {
         if (!keeper->killing)
                 return reap(keeper, 0);
-        return keeper->own && keeper->own->is_namespace ? hunt_namespace(keeper) : hunt(keeper);
+        return keeper->is_namespace ? hunt_namespace(keeper) : hunt(keeper);
 }
 
 /* Lives */
@@ -321,7 +328,8 @@ static bool begin_life(struct life *life, const struct ward *ward) {
 }
 
 static bool is_mine(const struct keeper_state *keeper, const struct ward *ward) {
-        return keeper->guard ? ward->used && ward->cgroup[0] : ward == keeper->own;
+        return keeper->guard ? ward->used && ward->cgroup[0]
+                             : ward == &keeper->wards[keeper->own_index];
 }
 
 static int begin_lives(struct keeper_state *keeper) {
@@ -364,9 +372,10 @@ static void ask(struct keeper_state *keeper, struct life *life) {
 /* Without memory for it, it is tried again: nobody else is left to do it. */
 static void become_orphan(struct keeper_state *keeper) {
         const struct timespec time = { .tv_nsec = LAST_PAUSE };
-        int r = keeper->guard ? map_wards(keeper) : 0;
+        int r = keeper->wards ? 0 : map_wards(keeper);
 
-        if (r == 0)
+        raise_limit();
+        if (r == 0 && keeper->wards)
                 r = begin_lives(keeper);
         if (r < 0) {
                 sys_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
@@ -429,8 +438,11 @@ static void wait(struct keeper_state *keeper) {
 static void look_at_host(struct keeper_state *keeper) {
         bool has_exited = keeper->fds[FD_PIDFD].revents != 0;
         char request = 0;
-        long n = sys_call(SYS_recvfrom, KEEPER_HOST, &request, 1, MSG_DONTWAIT, NULL, NULL);
+        long n;
 
+        if (!has_exited && keeper->fds[FD_HOST].revents == 0)
+                return;
+        n = sys_call(SYS_recvfrom, KEEPER_HOST, &request, 1, MSG_DONTWAIT, NULL, NULL);
         if (n == 1 && request == KEEPER_KILL)
                 begin_hunt(keeper);
         if (has_exited || n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
@@ -440,14 +452,15 @@ static void look_at_host(struct keeper_state *keeper) {
 /* Whoever sends a keeper what would have ended another process wants what it keeps to be stopped;
  * this may be a curfew around the host. */
 static void read_signals(struct keeper_state *keeper) {
-        const struct keeper_report asked = { .type = KEEPER_ASKED };
-        struct signalfd_siginfo info = { 0 };
+        struct signalfd_siginfo infos[4] = { 0 };
+        long n;
 
-        while (sys_call(SYS_read, keeper->signals, &info, sizeof(info)) == (long)sizeof(info))
-                if (stop_signal_terminates((int)info.ssi_signo) && !keeper->asked) {
-                        keeper->asked = true;
-                        report(keeper, &asked);
-                }
+        do {
+                n = sys_call(SYS_read, keeper->signals, infos, sizeof(infos));
+                for (long i = 0; i < n / (long)sizeof(infos[0]); ++i)
+                        if (stop_signal_terminates((int)infos[i].ssi_signo) && !keeper->asked)
+                                keeper->asked = keeper->news.asked = keeper->has_news = true;
+        } while (n == (long)sizeof(infos));
 }
 
 static bool has_ended(struct keeper_state *keeper) {
@@ -462,22 +475,23 @@ static bool has_ended(struct keeper_state *keeper) {
 }
 
 int keeper_main(int argc, char *argv[]) {
-        const struct keeper_report empty = { .type = KEEPER_EMPTY };
         struct pollfd fds[FD_LIVES] = { 0 };
         struct keeper_state keeper = { .fds = fds };
+        bool ended;
 
-        if (init(&keeper, argc > 1 ? argv[1] : NULL) < 0)
-                return 1;
-
-        while (!has_ended(&keeper)) {
+        init(&keeper, argc, argv);
+        do {
                 wait(&keeper);
                 read_signals(&keeper);
                 if (!keeper.orphaned)
                         look_at_host(&keeper);
                 for (size_t i = 0; i < keeper.n_lives; ++i)
                         advance(&keeper, &keeper.lives[i]);
-        }
-        if (!keeper.guard)
-                report(&keeper, &empty);
+
+                ended = has_ended(&keeper);
+                if (ended && !keeper.guard)
+                        keeper.news.empty = keeper.has_news = true;
+                tell(&keeper);
+        } while (!ended);
         return 0;
 }

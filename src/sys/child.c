@@ -71,15 +71,23 @@ static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct kernel_rus
         return wait_for(P_PIDFD, pidfd, options, info, usage);
 }
 
-bool child_has_exited(const struct child *child) {
+bool child_await(const struct child *child, int64_t deadline) {
         struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
-        struct timespec now = { 0 };
+        int64_t left;
         long r;
 
-        do
-                r = sys_call(SYS_ppoll, &fd, 1, &now, NULL, 0);
-        while (r == -EINTR);
+        do {
+                struct timespec timeout;
+
+                left = deadline - clock_now();
+                timeout = clock_timespec(left > 0 ? left : 0);
+                r = sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0);
+        } while (r == -EINTR || (r <= 0 && left > 0));
         return r > 0 && (fd.revents & POLLIN);
+}
+
+bool child_has_exited(const struct child *child) {
+        return child_await(child, 0);
 }
 
 static void exit_from_info(const siginfo_t *info, struct child_exit *ret) {
@@ -206,26 +214,14 @@ void child_release(struct child *child) {
 }
 
 /* SIGKILL doesn't end what is in an uninterruptible sleep, nor the init of a PID namespace before
- * all in there have ended. */
-static bool await_exit(const struct child *child, int64_t deadline) {
-        int64_t left;
-
-        while (!child_has_exited(child) && (left = deadline - clock_now()) > 0) {
-                struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
-                struct timespec timeout = clock_timespec(left);
-
-                sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0);
-        }
-        return child_has_exited(child);
-}
-
-/* Once it has exited this waits for its tracer alone, which is told before us. */
+ * all in there have ended. Once it has exited this waits for its tracer alone, which is told before
+ * us. */
 void child_deinit(struct child *child) {
         siginfo_t info;
 
         if (!child->reaped) {
                 sys_call(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
-                if (await_exit(child, clock_after(clock_now(), KILL_TIME)))
+                if (child_await(child, clock_after(clock_now(), KILL_TIME)))
                         wait_pidfd(child->pidfd, 0, &info, NULL);
         }
         close_fd(child->pidfd);

@@ -42,6 +42,7 @@
 
 #define MFD_EXEC_ 0x10U /* Linux 6.3: what vm.memfd_noexec wants to hear */
 #define END_TIME  CLOCK_SEC
+#define LAST_TIME (CLOCK_SEC / 5000) /* between a keeper's last word and its exit */
 
 static int make_image(void) {
         _cleanup_(close_fdp) int fd = -1;
@@ -98,8 +99,8 @@ void keeper_kit_deinit(struct keeper_kit *kit) {
 struct nursery {
         struct curfew_extra_fd fds[KEEPER_GROUPS + 1];
         size_t n_fds;
-        char index[24]; /* of its ward, for the keeper's command line */
-        int error;      /* the keeper's */
+        char index[24], number[24]; /* of its ward and of the leader, for its command line */
+        int error;                  /* the keeper's */
 
         struct spawn_image *image; /* the leader's; or NULL: there is none */
         struct ward *ward;
@@ -182,10 +183,14 @@ _in_child_ static void cancel_leader(struct nursery *nursery) {
 }
 
 _in_child_ static int execute(struct nursery *nursery) {
-        const char *argv[] = { PROC_KEEPER, nursery->image ? nursery->index : NULL, NULL };
+        const char *argv[] = { PROC_KEEPER, nursery->index, nursery->number, NULL };
         const char *const env[] = { NULL };
         long r;
 
+        if (nursery->image)
+                dir_append_number(nursery->number, (uint64_t)nursery->ward->leader);
+        else
+                argv[1] = NULL;
         sys_call(SYS_setpgid, 0, 0);
         sys_call(SYS_chdir, "/");
         r = descriptors_unshare(nursery->fds, nursery->n_fds);
@@ -359,8 +364,10 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
                 .size = charge->stack->size,
         };
         dir_append_number(nursery.index, charge->index);
-        write_map(nursery.uid_map, geteuid());
-        write_map(nursery.gid_map, getegid());
+        if (nursery.namespaces) {
+                write_map(nursery.uid_map, geteuid());
+                write_map(nursery.gid_map, getegid());
+        }
 
         spawn_begin(charge->plan->cmd, &guard);
         r = start_tree(keeper, kit, &nursery, ret_stage, ret_leader);
@@ -370,29 +377,28 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
         return r;
 }
 
-/* It has closed its end: now it ends, or has. */
+/* It has closed its end, or is about to: now it ends, or has. That is mostly a matter of
+ * microseconds, and cheaper to wait for than to be told of. */
 static void await_end(struct keeper *keeper) {
         loop_remove(keeper->loop, &keeper->io);
         keeper->socket = close_fd(keeper->socket);
+        if (child_await(&keeper->process, clock_after(clock_now(), LAST_TIME)))
+                return;
         if (loop_add(keeper->loop, &keeper->io, keeper->process.pidfd, EPOLLIN) < 0)
                 keeper_deinit(keeper);
 }
 
 static void note(struct keeper *keeper, const struct keeper_report *report) {
-        switch (report->type) {
-        case KEEPER_ASKED: keeper->asked = true; break;
-        case KEEPER_EMPTY:
-                keeper->clean = true;
-                await_end(keeper); /* the other end may have been inherited by who knows whom */
-                break;
-        case KEEPER_LEADER:
+        keeper->asked = keeper->asked || report->asked;
+        if (report->leader_known)
                 keeper->leader = report->leader;
-                keeper->leader_known = true;
-                break;
-        }
+        keeper->leader_known = report->leader_known;
+        keeper->clean = report->empty;
+        if (report->empty) /* the other end may have been inherited by who knows whom */
+                await_end(keeper);
 }
 
-void keeper_look(struct keeper *keeper) {
+static void read_reports(struct keeper *keeper) {
         struct keeper_report report;
         ssize_t n = -1;
 
@@ -409,18 +415,18 @@ void keeper_look(struct keeper *keeper) {
 }
 
 /* Its last words are read before it is reaped. */
-static void look_for_end(struct keeper *keeper) {
+void keeper_look(struct keeper *keeper) {
         struct child_exit how;
 
-        keeper_look(keeper);
-        if (keeper->socket < 0 && !keeper->gone && child_peek(&keeper->process, &how) > 0)
+        read_reports(keeper);
+        if (keeper->socket < 0 && !keeper->gone && child_take(&keeper->process, &how) > 0)
                 keeper_deinit(keeper);
 }
 
 static void on_io(struct loop_io *io, uint32_t events _unused_) {
         struct keeper *keeper = container_of(io, struct keeper, io);
 
-        look_for_end(keeper);
+        keeper_look(keeper);
         keeper->changed(keeper);
 }
 
@@ -432,7 +438,7 @@ void keeper_await(struct keeper *keeper, int64_t deadline) {
                 struct timespec timeout = clock_timespec(left);
 
                 if (ppoll(&fd, 1, &timeout, NULL) == 1)
-                        look_for_end(keeper);
+                        keeper_look(keeper);
         }
 }
 

@@ -27,14 +27,12 @@ enum {
 /* From the host, one byte: end all that is left of the tree. */
 #define KEEPER_KILL 'k'
 
-/* To the host. */
+/* To the host: what is new. */
 struct keeper_report {
-        enum {
-                KEEPER_LEADER, /* the leader has exited */
-                KEEPER_EMPTY,  /* nothing is left of the tree: the last thing that is said */
-                KEEPER_ASKED,  /* somebody has asked the keeper to stop what it keeps */
-        } type;
-        struct child_exit leader;
+        bool asked; /* somebody has asked the keeper to stop what it keeps */
+        bool leader_known;
+        struct child_exit leader; /* how it has ended */
+        bool empty;               /* nothing is left of the tree: the last thing that is said */
 };
 
 /* What all keepers of a host are made from. */
@@ -88,7 +86,7 @@ struct keeper_charge {
 int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
         const struct keeper_charge *charge, enum curfew_stage *ret_stage, struct child *ret_leader);
 
-/* Read what it has reported. */
+/* Read what it has reported, and whether it has ended. */
 void keeper_look(struct keeper *keeper);
 
 /* Wait for its end, until `deadline` at most. */

@@ -148,7 +148,7 @@ static int sweep(struct tree *tree, struct sweep *sweep) {
                 fall_back(tree);
                 return tree->backend->sweep(tree, sweep);
         }
-        return sweep_descendants(sweep, tree->keeper.process.pid);
+        return is_kept(tree) ? sweep_descendants(sweep, tree->keeper.process.pid) : 0;
 }
 
 static int end(struct tree *tree) {
