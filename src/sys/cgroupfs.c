@@ -2,8 +2,11 @@
 #include "sys/cgroupfs.h"
 #include "base/ascii.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 /*
  * The line "0::PATH" of /proc/self/cgroup is the group (cgroups(7)), as seen from the root of the
@@ -13,8 +16,14 @@
  *         36 35 0:31 /ROOT /MOUNTPOINT rw,… - cgroup2 …
  *
  * v2 can be all there is, or beside the controllers of v1 ("hybrid"), in a place of its own; so
- * nothing about the place is assumed.
+ * nothing about the place is assumed. But it is guessed: the kernel writes mountinfo anew for each
+ * reader, and a machine with many mounts takes longer over that than over a start. Outside of any
+ * namespace a path is from the hierarchy's root, and a mount of cgroup2 that has the root's inode
+ * at its top is one of all of it; where both holds at one of the usual places, that is it.
  */
+
+#define ROOT_INODE  1           /* the first that a hierarchy gives (kernfs) */
+#define FIRST_SPACE 0xEFFFFFFBU /* the inode of the cgroup namespace that is there at boot */
 
 static int read_all(int fd, char **ret) {
         _cleanup_(freep) char *text = NULL;
@@ -106,12 +115,20 @@ static const char *below(const char *group, const char *root) {
         return group + n;
 }
 
+static int open_below(const char *point, const char *group) {
+        _cleanup_(freep) char *path = NULL;
+        int fd;
+
+        if (asprintf(&path, "%s%s", point, group) < 0)
+                return -ENOMEM;
+        fd = raise_fd(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        return fd < 0 ? -errno : fd;
+}
+
 /* Where the group is by this line of mountinfo, which is changed. */
 static int open_mounted(char *line, const char *group) {
-        _cleanup_(freep) char *path = NULL;
         const char *type = strstr(line, " - "), *rest;
         char *root = NULL, *point = NULL;
-        int fd;
 
         if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
                 return -ENOENT;
@@ -124,19 +141,42 @@ static int open_mounted(char *line, const char *group) {
         unescape(root);
         unescape(point);
         rest = below(group, root);
-        if (!rest)
+        return rest ? open_below(point, rest) : -ENOENT;
+}
+
+static bool is_first_namespace(void) {
+        struct stat st;
+
+        return stat("/proc/self/ns/cgroup", &st) == 0 && st.st_ino == FIRST_SPACE;
+}
+
+static bool is_whole(const char *point) {
+        struct statfs fs;
+        struct stat st;
+
+        return statfs(point, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC &&
+               stat(point, &st) == 0 && st.st_ino == ROOT_INODE;
+}
+
+static int open_usual(const char *group) {
+        static const char *const points[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+        if (!is_first_namespace())
                 return -ENOENT;
-        if (asprintf(&path, "%s%s", point, rest) < 0)
-                return -ENOMEM;
-        fd = raise_fd(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        return fd < 0 ? -errno : fd;
+        for (size_t i = 0; i < ARRAY_SIZE(points); ++i)
+                if (is_whole(points[i]))
+                        return open_below(points[i], group);
+        return -ENOENT;
 }
 
 static int open_group(const char *group) {
         _cleanup_(freep) char *text = NULL;
         char *rest, *line;
-        int r = read_file("/proc/self/mountinfo", &text);
+        int r = open_usual(group);
 
+        if (r != -ENOENT)
+                return r;
+        r = read_file("/proc/self/mountinfo", &text);
         if (r < 0)
                 return r;
         r = -ENOENT;

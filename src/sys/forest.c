@@ -121,17 +121,15 @@ void forest_release_ward(struct forest *forest, size_t index) {
 }
 
 static int prepare_any(struct forest *forest) {
-        int r = spawn_stack_init(&forest->stack);
+        int r = open_wards(forest);
 
-        if (r == 0)
-                r = open_wards(forest);
-        if (r == 0)
-                r = keeper_kit_prepare(&forest->kit);
-        return r;
+        return r < 0 ? r : keeper_kit_prepare(&forest->kit);
 }
 
 int forest_prepare_keeper(struct forest *forest) {
-        return forest->has_proc ? prepare_any(forest) : -ENOENT;
+        int r = forest->has_proc ? prepare_any(forest) : -ENOENT;
+
+        return r < 0 ? r : spawn_stack_init(&forest->stack);
 }
 
 static void on_guard(struct keeper *guard) {

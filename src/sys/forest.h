@@ -13,10 +13,10 @@
 
 struct forest {
         struct loop *loop;
-        struct spawn_stack stack;
-        bool checked;     /* … and found that it can stop processes */
-        bool pins_groups; /* a pidfd stands for its process group, too (Linux 6.9) */
-        bool has_proc;    /* /proc shows the processes by the numbers they have here */
+        struct spawn_stack stack; /* the leader's, where the keeper uses the kit's */
+        bool checked;             /* … and found that it can stop processes */
+        bool pins_groups;         /* a pidfd stands for its process group, too (Linux 6.9) */
+        bool has_proc;            /* /proc shows the processes by the numbers they have here */
         struct spares spares;
         struct keeper_kit kit;
 

@@ -53,7 +53,7 @@ static int spawn_into(struct tree *tree, int group, const struct spawn_plan *pla
         int r;
 
         into.cgroup = group;
-        r = spawn(&tree->forest->stack, &into, ret_stage, ret_leader);
+        r = spawn(&tree->forest->kit.stack, &into, ret_stage, ret_leader);
         if (r == 0 || *ret_stage != CURFEW_STAGE_CLONE || r == -EAGAIN || r == -ENOMEM)
                 return r;
 
@@ -63,7 +63,7 @@ static int spawn_into(struct tree *tree, int group, const struct spawn_plan *pla
         into.cgroup_procs = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
         if (into.cgroup_procs < 0)
                 return -errno;
-        r = spawn(&tree->forest->stack, &into, ret_stage, ret_leader);
+        r = spawn(&tree->forest->kit.stack, &into, ret_stage, ret_leader);
         close_fd(into.cgroup_procs);
         if (r < 0 && *ret_stage == CURFEW_STAGE_CGROUP)
                 *ret_stage = CURFEW_STAGE_TREE;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "sys/cgroupfs.h"
+#include "trial.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+/* The process's own group is found wherever its hierarchy is mounted, by the guess and without it.
+ * Where it is, as root, is one place however it is looked for. */
+
+static ino_t own; /* the inode of the group */
+
+static ino_t inode_of(int fd) {
+        struct stat st;
+
+        assert_ge(fd, 0);
+        assert_eq(fstat(fd, &st), 0);
+        close(fd);
+        return st.st_ino;
+}
+
+static void find(void) {
+        assert_eq(inode_of(cgroupfs_open()), own);
+}
+
+/* Its own group is the root that it sees. */
+static void in_namespace(void) {
+        assert_eq(unshare(CLONE_NEWCGROUP | CLONE_NEWNS), 0);
+        find();
+}
+
+/* Only in a folder with a blank in its name, and nothing at the usual places. */
+static void elsewhere(void) {
+        char place[] = "/tmp/curfew-cgroup XXXXXX";
+
+        assert_eq(unshare(CLONE_NEWNS), 0);
+        assert_eq(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL), 0);
+        assert_eq(mkdtemp(place) != NULL, true);
+        assert_eq(mount("none", place, "cgroup2", 0, NULL), 0);
+        assert_eq(mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL), 0);
+        find();
+
+        assert_eq(umount(place), 0);
+        assert_eq(rmdir(place), 0);
+        assert_eq(cgroupfs_open(), -ENOENT);
+}
+
+/* What is mounted shows more than the namespace does: its root is not the namespace's. */
+static void beyond_namespace(void) {
+        assert_eq(unshare(CLONE_NEWCGROUP), 0);
+        assert_eq(cgroupfs_open(), -ENOENT);
+}
+
+/* At a usual place, but only the part that this process is in. */
+static void part(void) {
+        char group[] = "/sys/fs/cgroup/curfew-test-XXXXXX", path[64];
+        int fd;
+
+        assert_eq(unshare(CLONE_NEWNS), 0);
+        assert_eq(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL), 0);
+        assert_eq(mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL), 0);
+        assert_eq(mkdtemp(group) != NULL, true);
+        snprintf(path, sizeof(path), "%s/cgroup.procs", group);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        assert_ge(fd, 0);
+        assert_eq(write(fd, "0", 1), 1);
+        close(fd);
+        own = inode_of(open(group, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        find();
+        trial_apart(beyond_namespace);
+
+        assert_eq(mount(group, "/sys/fs/cgroup", "none", MS_BIND, NULL), 0);
+        find();
+
+        assert_eq(umount("/sys/fs/cgroup"), 0);
+        fd = open("/sys/fs/cgroup/cgroup.procs", O_WRONLY | O_CLOEXEC);
+        assert_eq(write(fd, "0", 1), 1);
+        close(fd);
+        assert_eq(rmdir(group), 0);
+}
+
+int main(void) {
+        int fd;
+
+        test_bound(20);
+        if (geteuid() != 0)
+                test_skip("it takes root to mount a hierarchy");
+        fd = cgroupfs_open();
+        if (fd < 0)
+                test_skip("no group can be made here");
+
+        own = inode_of(fd);
+        find();
+        trial_apart(in_namespace);
+        trial_apart(elsewhere);
+        trial_apart(part);
+        return 0;
+}
