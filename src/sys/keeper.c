@@ -451,8 +451,11 @@ int keeper_kill(struct keeper *keeper) {
         return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
 }
 
-/* Where we may not kill it any more, having become another user, it ends because we are gone. */
+/* It is killed before the socket is closed, lest it begin to do what it does when we are gone. That
+ * is also how it ends where we may not kill it any more, having become another user. */
 void keeper_deinit(struct keeper *keeper) {
+        if (!keeper->process.reaped)
+                child_signal(&keeper->process, SIGKILL);
         if (keeper->io.fd >= 0)
                 loop_remove(keeper->loop, &keeper->io);
         keeper->socket = close_fd(keeper->socket);
