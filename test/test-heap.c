@@ -15,8 +15,8 @@ static int64_t random_key(void) {
 /* Every node knows its place, and none is earlier than its parent. */
 static void assert_sound(const struct heap *heap) {
         for (size_t i = 0; i < heap->n; ++i) {
-                assert_eq(heap->nodes[i]->index, i);
-                assert_le(heap->nodes[i == 0 ? 0 : (i - 1) / 4]->key, heap->nodes[i]->key);
+                assert_eq(heap->places[i].node->index, i);
+                assert_le(heap->places[i == 0 ? 0 : (i - 1) / 4].key, heap->places[i].key);
         }
 }
 

@@ -15,15 +15,20 @@ struct heap_node {
 #define HEAP_NODE_NULL                                                                             \
         { .key = 0, .index = HEAP_OUTSIDE }
 
+struct heap_place {
+        int64_t key;
+        struct heap_node *node;
+};
+
 struct heap {
-        struct heap_node **nodes;
+        struct heap_place *places;
         size_t n;
         size_t reserved; /* places promised by heap_reserve() */
         size_t capacity;
 };
 
 #define HEAP_NULL                                                                                  \
-        { .nodes = NULL }
+        { .places = NULL }
 
 void heap_deinit(struct heap *heap);
 
@@ -36,5 +41,5 @@ void heap_set(struct heap *heap, struct heap_node *node, int64_t key); /* insert
 void heap_remove(struct heap *heap, struct heap_node *node);           /* if it is in there */
 
 static inline struct heap_node *heap_min(const struct heap *heap) {
-        return heap->n > 0 ? heap->nodes[0] : NULL;
+        return heap->n > 0 ? heap->places[0].node : NULL;
 }
