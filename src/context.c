@@ -121,6 +121,9 @@ _public_ int curfew_ctx_cancel_cause(struct curfew_ctx *ctx, int code, const cha
         if (!ctx)
                 return 0;
 
+        if (!ctx_needs_look(ctx))
+                return ctx_cancel(ctx, &(struct curfew_cause){ code, text });
+
         curfew_ctx_ref(ctx); /* what a look calls may let go of it */
         look(ctx);           /* a deadline that has passed came first */
         r = ctx_cancel(ctx, &(struct curfew_cause){ code, text });

@@ -21,6 +21,12 @@
 void after_queue_init(struct after_queue *queue, struct root *root) {
         queue->root = root;
         queue->in_use = false;
+}
+
+/* Only now, since most ends have nothing that follows. */
+static void start_use(struct after_queue *queue) {
+        root_ref(queue->root);
+        queue->in_use = true;
         list_init(&queue->link);
         list_init(&queue->tells);
         list_init(&queue->calls);
@@ -28,8 +34,7 @@ void after_queue_init(struct after_queue *queue, struct root *root) {
 
 void after_queue_add(struct after_queue *queue, struct curfew_after *after) {
         if (!queue->in_use)
-                root_ref(queue->root);
-        queue->in_use = true;
+                start_use(queue);
         list_append(after->tell ? &queue->tells : &queue->calls, &after->link);
 }
 

@@ -41,9 +41,6 @@ static void mark(struct curfew_ctx *ctx, int err, struct curfew_ctx *origin, str
         struct ctx_bell *bell = ctx->bell;
         struct list *first;
 
-        /* The topmost has no siblings. If it is just being freed, it is on the list of the dead. */
-        if (ctx->root->memory != ctx)
-                list_unlink(&ctx->sibling);
         list_splice(nodes, &ctx->children);
         while ((first = list_first(&ctx->afters))) {
                 list_unlink(first);
@@ -56,15 +53,30 @@ static void mark(struct curfew_ctx *ctx, int err, struct curfew_ctx *origin, str
                 bell->ring(bell);
 }
 
+/* Take the first off, which leaves its links and its neighbour's way back as they were: nobody goes
+ * there any more, and where there are many, to write to each twice is most of the work. */
+static struct curfew_ctx *take_first(struct list *nodes) {
+        struct list *first = nodes->next;
+
+        if (first == nodes)
+                return NULL;
+        nodes->next = first->next;
+        if (nodes->next == nodes)
+                nodes->prev = nodes;
+        return list_entry(first, struct curfew_ctx, sibling);
+}
+
 /* Under the lock: end a node and all below it, for the reason and the cause that `origin` has. */
 static void end(
         struct curfew_ctx *ctx, int err, struct curfew_ctx *origin, struct after_queue *queue) {
         struct list nodes = LIST_INIT(nodes);
-        struct list *first;
 
-        mark(ctx, err, origin, &nodes, queue);
-        while ((first = list_first(&nodes)))
-                mark(list_entry(first, struct curfew_ctx, sibling), err, origin, &nodes, queue);
+        /* The topmost has no siblings. If it is just being freed, it is on the list of the dead. */
+        if (ctx->root->memory != ctx)
+                list_unlink(&ctx->sibling);
+        do {
+                mark(ctx, err, origin, &nodes, queue);
+        } while ((ctx = take_first(&nodes)));
 }
 
 bool ctx_follow(
@@ -80,12 +92,16 @@ bool ctx_follow(
 }
 
 /* A copy of a text; of none, none. */
-static int copy_text(const char *text, char **ret) {
-        char *copy = text ? malloc(strlen(text) + 1) : NULL;
+static inline int copy_text(const char *text, char **ret) {
+        char *copy;
 
-        if (text && !copy)
+        *ret = NULL;
+        if (!text)
+                return 0;
+        copy = malloc(strlen(text) + 1);
+        if (!copy)
                 return -ENOMEM;
-        *ret = text ? strcpy(copy, text) : NULL;
+        *ret = strcpy(copy, text);
         return 0;
 }
 
@@ -235,6 +251,24 @@ struct ctx_bell *ctx_set_bell(struct curfew_ctx *ctx, struct ctx_bell *bell) {
 
 /* Birth */
 
+/* One by one: a literal is cleared first, by an instruction that takes as long as all the rest. */
+static void init(struct curfew_ctx *ctx, const struct ctx_kind *kind, struct root *root) {
+        atomic_init(&ctx->refs, 1);
+        atomic_init(&ctx->err, 0);
+        ctx->origin = NULL;
+        ctx->bell = NULL;
+        list_init(&ctx->sibling);
+        list_init(&ctx->children);
+        list_init(&ctx->afters);
+        ctx->sources = NULL;
+        ctx->deadline = CLOCK_NEVER;
+        ctx->root = root;
+        ctx->kind = kind;
+        ctx->parent = NULL;
+        ctx->text = NULL;
+        ctx->code = 0;
+}
+
 int ctx_alloc(
         size_t size, const struct ctx_kind *kind, struct root *root, struct curfew_ctx **ret) {
         size_t align = _Alignof(struct root), at = (size + align - 1) / align * align;
@@ -243,17 +277,9 @@ int ctx_alloc(
         if (!ctx)
                 return -ENOMEM;
 
-        *ctx = (struct curfew_ctx){
-                .refs = 1,
-                .kind = kind,
-                .root = root ?: (struct root *)((char *)ctx + at),
-                .deadline = CLOCK_NEVER,
-        };
+        init(ctx, kind, root ?: (struct root *)((char *)ctx + at));
         if (!root)
                 root_init(ctx->root, ctx);
-        list_init(&ctx->sibling);
-        list_init(&ctx->children);
-        list_init(&ctx->afters);
         *ret = ctx;
         return 0;
 }
@@ -331,17 +357,27 @@ _public_ struct curfew_ctx *curfew_ctx_ref(struct curfew_ctx *ctx) {
         return ctx;
 }
 
-void ctx_release(struct curfew_ctx *ctx, struct list *dead) {
-        if (!ctx || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
-                return;
+/* Whether that was the last reference; then it is on no list any more. */
+static bool let_go(struct curfew_ctx *ctx) {
+        /* Who has the only one needs no locked instruction for it: nobody could take another. */
+        if (atomic_load_explicit(&ctx->refs, memory_order_acquire) != 1 &&
+                atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
+                return false;
 
-        /* Once it is marked, only a bell of it may still be used under the lock. */
+        /* Once it is marked, only a bell of it may still be used under the lock; and its links mean
+         * nothing any more, see take_first(). */
         if (ctx->root->memory != ctx && (is_live(ctx) || ctx->bell)) {
                 root_lock(ctx->root);
-                list_unlink(&ctx->sibling);
+                if (is_live(ctx))
+                        list_unlink(&ctx->sibling);
                 root_unlock(ctx->root);
         }
-        list_append(dead, &ctx->sibling);
+        return true;
+}
+
+void ctx_release(struct curfew_ctx *ctx, struct list *dead) {
+        if (ctx && let_go(ctx))
+                list_append(dead, &ctx->sibling);
 }
 
 static void destroy(struct curfew_ctx *ctx, struct list *dead) {
@@ -363,10 +399,13 @@ static void destroy(struct curfew_ctx *ctx, struct list *dead) {
 }
 
 _public_ struct curfew_ctx *curfew_ctx_unref(struct curfew_ctx *ctx) {
-        struct list dead = LIST_INIT(dead);
-        struct list *first;
+        struct list dead, *first;
 
-        ctx_release(ctx, &dead);
+        if (!ctx || !let_go(ctx))
+                return NULL;
+
+        list_init(&dead);
+        destroy(ctx, &dead);
         while ((first = list_first(&dead))) {
                 list_unlink(first);
                 destroy(list_entry(first, struct curfew_ctx, sibling), &dead);
