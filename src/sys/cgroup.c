@@ -33,6 +33,7 @@
 #define MAX_DEPTH   32
 #define MAX_WALKS   64
 #define FREEZE_TIME (CLOCK_SEC / 4)
+#define FIRST_PAUSE (CLOCK_SEC / 20000)
 
 static int open_file(int group, const char *name, int flags) {
         return (int)sys_call(SYS_openat, group, name, flags | O_CLOEXEC);
@@ -199,11 +200,16 @@ static void sweep_from(
                         sweep_process(sweep, &list->items[i]);
 }
 
-/* The descriptor that has frozen it thaws it again: one that would have to be opened for that might
+/* The kernel tells of a change at once, but not of a second one within 10 ms, such as the freezing
+ * of a group that has just been filled (cgroup_file_notify()); which is done in microseconds. So it
+ * is also asked for, at growing distances.
+ *
+ * The descriptor that has frozen it thaws it again: one that would have to be opened for that might
  * not be had, and the tree would hear nothing any more but SIGKILL. */
 static bool freeze(int group, int *ret_freezer) {
         int64_t until = clock_after(clock_now(), FREEZE_TIME), left = FREEZE_TIME;
         struct pollfd fd = { .fd = cgroup_open_events(group), .events = POLLPRI };
+        int64_t pause = FIRST_PAUSE;
         int frozen = -EBADF;
 
         *ret_freezer = open_file(group, "cgroup.freeze", O_WRONLY);
@@ -211,11 +217,12 @@ static bool freeze(int group, int *ret_freezer) {
                 frozen = read_event(fd.fd, "frozen ");
 
         while (frozen == 0 && left > 0) {
-                struct timespec timeout = clock_timespec(left);
+                struct timespec timeout = clock_timespec(clock_min(pause, left));
 
                 sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0);
                 frozen = read_event(fd.fd, "frozen ");
                 left = until - clock_now();
+                pause *= 2;
         }
         if (fd.fd >= 0)
                 sys_call(SYS_close, fd.fd);

@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# test-calls.sh REPEAT TINY: how many system calls the same takes, exactly, where times are noise:
+# what 20 of it make more than 10. Who adds one has to say so here.
+#
+# TINY makes one of its own, to exit. Those about memory are left out: when there are any is the C
+# library's business.
+set -u
+
+repeat=$1 tiny=$2
+failed=0
+memory=brk,madvise,mmap,mprotect,mremap,munmap
+
+if ! strace -qc -o /dev/null true 2>/dev/null; then
+        echo "skipped: strace can't trace here"
+        [ -z "${CURFEW_MUST_WORK:-}" ] || exit 1
+        exit 77
+fi
+
+# calls N OPTION… -- BACKEND WHAT COMMAND…: how many N of them make.
+calls() {
+        n=$1 options=
+        shift
+        while [ "$1" != -- ]; do
+                options="$options $1"
+                shift
+        done
+        shift
+        # shellcheck disable=SC2086 # several words
+        strace $options -qc -e "trace=!$memory" -U calls,name -o /dev/stdout \
+                "$repeat" "$n" "$@" 2>/dev/null | awk '$2 == "total" { print $1 }'
+}
+
+# expect LIMIT OPTION… -- BACKEND WHAT COMMAND…
+expect() {
+        limit=$1
+        shift
+        ten=$(calls 10 "$@") twenty=$(calls 20 "$@")
+        if [ -z "$ten" ] || [ -z "$twenty" ]; then
+                echo "not here: $*"
+                return
+        fi
+        each=$(((twenty - ten + 5) / 10))
+        echo "$*: $each, $limit allowed"
+        [ "$each" -le "$limit" ] || failed=1
+}
+
+# The caller's own; then with those of the child, of which 62 are dispositions. What a keeper's do
+# depends a little on who is faster.
+expect 9 -- group start "$tiny"
+expect 79 -f -- group start "$tiny"
+expect 14 -- cgroup start "$tiny"
+expect 16 -- keeper start "$tiny"
+expect 39 -- group stop /bin/sleep 100
+expect 69 -- cgroup stop /bin/sleep 100
+expect 82 -- keeper stop /bin/sleep 100
+exit $failed
