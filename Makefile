@@ -26,7 +26,9 @@ soak: all
 	CURFEW_ROUNDS=10000 meson test -C build --suite rounds --timeout-multiplier 0 --verbose
 
 bench: all
-	meson test -C build --benchmark --verbose
+	@scripts/setup bench
+	@meson setup --reconfigure build >/dev/null
+	@bench/run
 
 format:
 	@scripts/sources | xargs clang-format -i
