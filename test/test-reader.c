@@ -356,15 +356,12 @@ static void test_widen(void) {
 }
 
 /* Much output and a small limit: memory stays within it, and both ends are exact. */
-static void test_hundred_megabytes(void) {
-        size_t limit = 1 << 20;
-        uint64_t size = 100 << 20;
+static void take_much(uint64_t size, size_t limit, enum curfew_keep keep) {
         struct rig rig;
         struct curfew_output output;
         pid_t pid;
 
-        rig_init(&rig,
-                (struct curfew_stream){ CURFEW_CAPTURE, .limit = limit, .keep = CURFEW_KEEP_BOTH });
+        rig_init(&rig, (struct curfew_stream){ CURFEW_CAPTURE, .limit = limit, .keep = keep });
         pid = start_writer(rig.fd, size);
         rig_close(&rig);
         while (rig.n_closed == 0) {
@@ -376,12 +373,21 @@ static void test_hundred_megabytes(void) {
         reader_finish(&rig.reader, &output);
         assert_eq(output.size, limit);
         assert_eq(output.cut, size - limit);
-        assert_eq(output.cut_at, limit / 2);
+        assert_eq(output.cut_at, keep == CURFEW_KEEP_BOTH ? limit / 2 : 0);
         for (size_t i = 0; i < limit; ++i)
                 assert_eq((unsigned char)output.data[i],
                         byte_at(i < output.cut_at ? i : i + output.cut));
         free(output.data);
         rig_deinit(&rig);
+}
+
+/* What is lost is read over, or by way of the stack, which depends on how much there is of it. */
+static void test_much(void) {
+        take_much(100 << 20, 1 << 20, CURFEW_KEEP_BOTH);
+        take_much(10 << 20, 100003, CURFEW_KEEP_TAIL);
+        take_much(10 << 20, 70001, CURFEW_KEEP_BOTH);
+        take_much(10 << 20, 33000, CURFEW_KEEP_TAIL);
+        take_much(10 << 20, 1000, CURFEW_KEEP_TAIL);
 }
 
 static void test_callback(void) {
@@ -552,7 +558,7 @@ int main(void) {
         test_fair();
         test_fair_to_others_of_endless();
         test_widen();
-        test_hundred_megabytes();
+        test_much();
         test_callback();
         test_callback_stops();
         test_callback_stops_drain();

@@ -98,6 +98,27 @@ static void replace(struct capture *capture, const char *data, size_t size) {
         }
 }
 
+bool capture_ring(const struct capture *capture, struct iovec ret[2]) {
+        if (!capture->data || capture->size < capture->limit)
+                return false;
+        ret[0] = (struct iovec){
+                .iov_base = capture->data + capture->oldest,
+                .iov_len = capture->limit - capture->oldest,
+        };
+        ret[1] = (struct iovec){
+                .iov_base = capture->data + capture->head,
+                .iov_len = capture->oldest - capture->head,
+        };
+        return true;
+}
+
+void capture_replaced(struct capture *capture, size_t size) {
+        size_t behind = capture->limit - capture->oldest;
+
+        capture->cut += size;
+        capture->oldest = size < behind ? capture->oldest + size : capture->head + (size - behind);
+}
+
 void capture_add(struct capture *capture, const void *data, size_t size) {
         size_t n;
 

@@ -6,6 +6,8 @@
 #include "base/base.h"
 #include "curfew.h"
 
+#include <sys/uio.h>
+
 struct capture {
         char *data;
         size_t size;   /* bytes in it */
@@ -32,6 +34,11 @@ void capture_add(struct capture *capture, const void *data, size_t size);
  * says how many have been. */
 char *capture_room(struct capture *capture, size_t *ret_size);
 void capture_fill(struct capture *capture, size_t size);
+
+/* Once it is full: the pieces of it that are the next to be written over, in order. That may be
+ * done from outside; then capture_replaced() says with how many bytes. */
+bool capture_ring(const struct capture *capture, struct iovec ret[2]);
+void capture_replaced(struct capture *capture, size_t size);
 
 /* Put it into one piece with a NUL behind it, which the caller owns; the capture is empty then. */
 void capture_finish(struct capture *capture, struct curfew_output *ret);

@@ -9,14 +9,16 @@
  * Output is read when there is some, never more than a few pieces at a time: the pipe of a child
  * that writes without end is readable again in the next batch, after everybody else has had a turn.
  *
- * A piece is read into the room that the capture has left and, if that is not enough, on into a
- * buffer on the stack, by one readv(2). So the capture need not guess how much will come: a child
- * that says little costs it a page, and of one that says much nearly everything, since room grows
- * by doubling, is read to where it stays.
+ * What is captured is read to where it stays. A piece is read into the room that the capture has
+ * left, or over what it is going to lose, and where that is not enough, on into a buffer on the
+ * stack, by one readv(2). So the capture need not guess how much will come: a child that says
+ * little costs it a page, and of one that says much nearly everything is read once, since room
+ * grows by doubling.
  *
  * A pipe holds 64 KiB, which makes a child that has more to say wait for the supervisor. Once it
- * was full, it is widened to 1 MiB. An unprivileged user may only have so much memory in
- * pipes (pipe(7)), so that isn't done for everybody, and may fail, which only makes it slower.
+ * was full, it is widened to 1 MiB, and a callback gets larger pieces. An unprivileged user may
+ * only have so much memory in pipes (pipe(7)), so that isn't done for everybody, and may fail,
+ * which only makes it slower.
  *
  * At the end of a run whoever is left may hold the other end and go on writing for ever. What was
  * written before is in the pipe, and a pipe never holds more than its capacity: reading that much
@@ -24,9 +26,10 @@
  * of file behind a pipe that was full.
  */
 
-#define PIECE  ((size_t)32 << 10) /* the host may dispatch on a thread with a small stack */
-#define PIECES 8
-#define WIDTH  (1 << 20)
+#define PIECE      ((size_t)32 << 10) /* the host may dispatch on a thread with a small stack */
+#define WIDE_PIECE ((size_t)64 << 10)
+#define TURN       ((size_t)256 << 10)
+#define WIDTH      (1 << 20)
 
 static void shut(struct reader *reader) {
         if (reader->fd < 0)
@@ -44,40 +47,77 @@ static ssize_t read_pieces(int fd, const struct iovec *iov, int n_iov) {
         return n < 0 ? -errno : n;
 }
 
-static ssize_t read_to_capture(int fd, struct capture *capture) {
+static size_t size_of(const struct iovec iov[2]) {
+        return iov[0].iov_len + iov[1].iov_len;
+}
+
+static void shorten(struct iovec iov[2], size_t max) {
+        if (iov[0].iov_len > max)
+                iov[0].iov_len = max;
+        if (iov[1].iov_len > max - iov[0].iov_len)
+                iov[1].iov_len = max - iov[0].iov_len;
+}
+
+/* Into the room that is left, and if that is little, on into the buffer. */
+static ssize_t read_to_room(struct reader *reader, size_t *left) {
         char buffer[PIECE];
-        size_t size;
-        char *room = capture_room(capture, &size);
+        size_t size, direct;
+        char *room = capture_room(&reader->capture, &size);
         struct iovec iov[] = {
-                { .iov_base = room, .iov_len = size < PIECE ? size : PIECE },
+                { .iov_base = room, .iov_len = size },
                 { .iov_base = buffer, .iov_len = size < PIECE ? PIECE - size : 0 },
         };
-        ssize_t n = read_pieces(fd, iov, ARRAY_SIZE(iov));
-        size_t direct;
+        ssize_t n;
 
+        shorten(iov, *left);
+        *left = size_of(iov);
+        n = read_pieces(reader->fd, iov, ARRAY_SIZE(iov));
         if (n <= 0)
                 return n;
 
         direct = (size_t)n < iov[0].iov_len ? (size_t)n : iov[0].iov_len;
-        capture_fill(capture, direct);
-        capture_add(capture, buffer, (size_t)n - direct);
+        capture_fill(&reader->capture, direct);
+        capture_add(&reader->capture, buffer, (size_t)n - direct);
         return n;
 }
 
-static ssize_t read_to_callback(struct reader *reader) {
-        char buffer[PIECE];
-        struct iovec iov = { .iov_base = buffer, .iov_len = sizeof(buffer) };
-        ssize_t n = read_pieces(reader->fd, &iov, 1);
+/* All of it is full: over what is the oldest, unless that is little. */
+static ssize_t read_to_capture(struct reader *reader, size_t *left) {
+        struct iovec ring[2];
+        ssize_t n;
 
+        if (!capture_ring(&reader->capture, ring) || size_of(ring) < PIECE)
+                return read_to_room(reader, left);
+
+        shorten(ring, *left);
+        *left = size_of(ring);
+        n = read_pieces(reader->fd, ring, ARRAY_SIZE(ring));
         if (n > 0)
-                reader->error = reader->fn(reader->arg, buffer, (size_t)n);
+                capture_replaced(&reader->capture, (size_t)n);
         return n;
 }
 
-/* Take one piece and return its size; 0: there is none now. What ends the reader shuts it. */
-static size_t take(struct reader *reader) {
-        ssize_t n = reader->fn ? read_to_callback(reader)
-                               : read_to_capture(reader->fd, &reader->capture);
+static ssize_t read_to_callback(struct reader *reader, size_t *left) {
+        char buffer[PIECE];
+        struct iovec iov[] = {
+                { .iov_base = reader->piece ?: buffer },
+                { .iov_base = NULL },
+        };
+        ssize_t n;
+
+        iov[0].iov_len = reader->piece ? WIDE_PIECE : PIECE;
+        shorten(iov, *left);
+        *left = size_of(iov);
+        n = read_pieces(reader->fd, iov, 1);
+        if (n > 0)
+                reader->error = reader->fn(reader->arg, iov[0].iov_base, (size_t)n);
+        return n;
+}
+
+/* Take one piece of `*size` at the most and return its size; 0: there is none now. `*size` becomes
+ * what there was room for. What ends the reader shuts it. */
+static size_t take(struct reader *reader, size_t *size) {
+        ssize_t n = reader->fn ? read_to_callback(reader, size) : read_to_capture(reader, size);
 
         if (n == -EAGAIN)
                 return 0;
@@ -94,6 +134,8 @@ static void widen(struct reader *reader) {
         if (reader->fd < 0 || reader->widened)
                 return;
         fcntl(reader->fd, F_SETPIPE_SZ, WIDTH);
+        if (reader->fn)
+                reader->piece = malloc(WIDE_PIECE);
         reader->widened = true;
 }
 
@@ -102,13 +144,16 @@ static void widen(struct reader *reader) {
 static void on_io(struct loop_io *io, uint32_t events) {
         struct reader *reader = container_of(io, struct reader, io);
         bool last = events & EPOLLHUP;
+        size_t taken = 0;
 
-        for (int i = 0; i < PIECES && reader->fd >= 0; ++i) {
-                size_t n = take(reader);
+        while (taken < TURN && reader->fd >= 0) {
+                size_t size = TURN - taken;
+                size_t n = take(reader, &size);
 
-                if (n == 0 || (n < PIECE && !last))
+                if (n == 0 || (n < size && !last))
                         break;
-                if (i > 0 && n == PIECE)
+                taken += n;
+                if (taken >= 2 * PIECE)
                         widen(reader);
         }
 
@@ -158,15 +203,18 @@ void reader_discard(struct reader *reader) {
 }
 
 void reader_drain(struct reader *reader) {
-        ssize_t left, n;
+        ssize_t left;
+        size_t n;
 
         if (reader->fd < 0)
                 return;
 
         left = fcntl(reader->fd, F_GETPIPE_SZ);
         do {
-                n = (ssize_t)take(reader);
-                left -= n;
+                size_t size = TURN;
+
+                n = take(reader, &size);
+                left -= (ssize_t)n;
         } while (n > 0 && left >= 0 && reader->fd >= 0);
         shut(reader);
 }
@@ -180,5 +228,7 @@ void reader_finish(struct reader *reader, struct curfew_output *ret) {
 
 void reader_deinit(struct reader *reader) {
         shut(reader);
+        free(reader->piece);
+        reader->piece = NULL;
         capture_deinit(&reader->capture);
 }

@@ -16,6 +16,7 @@ struct reader {
         struct capture capture;
         curfew_output_fn fn; /* NULL: capture */
         void *arg;
+        char *piece;  /* for the callback, once it is wide; or NULL */
         bool widened; /* the pipe has been made larger, as far as that is allowed */
         bool complete;
         int error;
