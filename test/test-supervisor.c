@@ -257,6 +257,48 @@ static void test_signal_context(void) {
         curfew_ctx_unref(ctx);
 }
 
+/* A child's table is as small as what it gets, however many files the host has open: else each
+ * start would copy all of them. */
+static void test_crowded_host(void) {
+        static const enum curfew_backend backends[] = {
+                CURFEW_BACKEND_ANY,
+                CURFEW_BACKEND_KEEPER,
+                CURFEW_BACKEND_GROUP,
+        };
+        const char *const argv[] = { "sed", "-n", "s/^FDSize:[^0-9]*//p", "/proc/self/status",
+                NULL };
+        struct curfew *sup = NULL;
+        unsigned n = 0;
+        int fds[900]; /* below the usual limit */
+
+        assert_eq(curfew_new(&sup), 0);
+        while (n < 900 && (fds[n] = fcntl(2, F_DUPFD_CLOEXEC, 3)) >= 0)
+                ++n;
+        assert_gt(n, 300);
+        while (n > 800)
+                close(fds[--n]);
+
+        for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i) {
+                const struct curfew_cmd cmd = {
+                        .argv = argv,
+                        .out = { CURFEW_CAPTURE },
+                        .backend = backends[i],
+                };
+                const struct curfew_result *res;
+                struct curfew_run *run;
+
+                assert_eq(curfew_start(sup, NULL, &cmd, NULL, &run), 0);
+                assert_eq(curfew_run_wait(run, CURFEW_FOREVER), 0);
+                res = curfew_run_result(run);
+                assert_gt(res->out.size, 0);
+                assert_le(atoi(res->out.data), 256);
+                curfew_run_free(run);
+        }
+        while (n > 0)
+                close(fds[--n]);
+        curfew_free(sup);
+}
+
 int main(void) {
         test_bound(120);
 
@@ -268,5 +310,6 @@ int main(void) {
         test_deadlines_in_order();
         test_cancel_racing_with_end();
         test_signal_context();
+        test_crowded_host();
         return 0;
 }
