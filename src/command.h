@@ -43,8 +43,3 @@ static inline struct spawn_plan command_plan(const struct command *command) {
 static inline bool command_has_own_group(const struct curfew_cmd *cmd) {
         return cmd->pgid == 0 || cmd->setsid;
 }
-
-/* Whether the stream's bytes come to the supervisor. */
-static inline bool stream_is_read(const struct curfew_stream *stream) {
-        return stream->kind == CURFEW_CAPTURE || stream->kind == CURFEW_CALLBACK;
-}

@@ -134,9 +134,7 @@ _public_ void *curfew_run_data(const struct curfew_run *run) {
 }
 
 _public_ int curfew_run_take_fd(struct curfew_run *run, int fd) {
-        if (fd < 0 || fd > 2 || run->pipes[fd] < 0)
-                return -EBADF;
-        return steal_fd(&run->pipes[fd]);
+        return streams_take_pipe(run->streams, fd);
 }
 
 _public_ int curfew_run_signal(struct curfew_run *run, int signal) {
@@ -156,7 +154,7 @@ _public_ void curfew_run_skip(struct curfew_run *run) {
 }
 
 _public_ const struct curfew_result *curfew_run_result(const struct curfew_run *run) {
-        return run_has_ended(run) ? &run->result : NULL;
+        return run_has_ended(run) ? run->result : NULL;
 }
 
 _public_ void curfew_result_deinit(struct curfew_result *result) {
@@ -193,8 +191,8 @@ static int run_to_end(struct curfew_ctx *ctx, const struct curfew_cmd *cmd,
         if (r < 0)
                 return r;
 
-        *ret = run->result;
-        run->result = (struct curfew_result){ .end = ret->end };
+        *ret = *run->result;
+        *run->result = (struct curfew_result){ .end = ret->end };
         return 0;
 }
 

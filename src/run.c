@@ -27,7 +27,7 @@
 static void advance(struct curfew_run *run);
 
 static int64_t since_start(const struct curfew_run *run) {
-        return clock_now() - run->result.started;
+        return clock_now() - run->started;
 }
 
 /* Events */
@@ -44,7 +44,7 @@ void run_pop_event(struct curfew_run *run, struct curfew_event *ret) {
         struct curfew_event event = { .type = run->events[run->next_event++], .run = run };
 
         if (event.type == CURFEW_EVENT_STEP)
-                event.step = run->result.steps[run->next_step++];
+                event.step = run->result->steps[run->next_step++];
         if (run->next_event == run->n_events)
                 list_unlink(&run->eventful);
         *ret = event;
@@ -57,16 +57,6 @@ static void unhook(struct curfew_run *run) {
         watch_stop(&run->watch);
         loop_timer_set(&run->sup->loop, &run->timer, CLOCK_NEVER);
         tree_deinit(&run->tree);
-        feeder_deinit(&run->feeder);
-}
-
-static void finish_streams(struct curfew_run *run) {
-        struct curfew_output *outputs[] = { &run->result.out, &run->result.err };
-
-        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i) {
-                reader_drain(&run->readers[i]);
-                reader_finish(&run->readers[i], outputs[i]);
-        }
 }
 
 /* A leader that SIGKILL doesn't end, stuck in the kernel, is reaped whenever it does end; till then
@@ -80,13 +70,15 @@ static bool release_leader(struct curfew_run *run) {
 }
 
 static void end(struct curfew_run *run, enum stop_action action) {
-        struct curfew_result *result = &run->result;
+        struct curfew_result *result = run->result;
 
+        run->ended = true;
+        result->started = run->started;
         result->end = stop_end_of(&run->stop, action);
         step_note_end(&run->tree, result);
 
         unhook(run);
-        finish_streams(run);
+        streams_finish(run->streams, result);
         result->wall = since_start(run);
 
         list_unlink(&run->link);
@@ -104,7 +96,8 @@ static void handle(struct curfew_run *run, enum stop_event event) {
         case STOP_NOTHING:
         case STOP_LINGER: break;
         case STOP_STEP:
-                step_take(&run->tree, &run->stop, &step, &run->result);
+                run->result->started = run->started;
+                step_take(&run->tree, &run->stop, &step, run->result);
                 push_event(run, CURFEW_EVENT_STEP);
                 break;
         case STOP_END_MET:
@@ -127,7 +120,7 @@ static bool is_met(struct curfew_run *run) {
         if (stop_is_asked(&run->stop) || run->stop.until == CURFEW_UNTIL_EMPTY)
                 return is_empty(run);
         if (run->stop.until == CURFEW_UNTIL_OUTPUT)
-                return run->readers[0].fd < 0 && run->readers[1].fd < 0;
+                return streams_are_closed(run->streams);
         return true;
 }
 
@@ -147,7 +140,7 @@ static void advance(struct curfew_run *run) {
                         handle(run, STOP_MET);
                 } else if (run->stop.due <= clock_now()) {
                         if (run->stop.state == STOP_DRAINING)
-                                run->result.reason = CURFEW_REASON_LEFTOVERS;
+                                run->result->reason = CURFEW_REASON_LEFTOVERS;
                         handle(run, STOP_TIME);
                 } else {
                         set_timer(run);
@@ -171,7 +164,7 @@ static void proceed(struct curfew_run *run) {
 
 /* See whether the leader has exited, and if so note how. */
 static void look_at_leader(struct curfew_run *run) {
-        struct curfew_result *result = &run->result;
+        struct curfew_result *result = run->result;
         struct child_exit how;
 
         if (run->leader_gone || tree_look_at_leader(&run->tree, &how) <= 0)
@@ -240,9 +233,9 @@ static void ask(struct curfew_run *run, enum curfew_reason reason) {
 
         if (reason == CURFEW_REASON_CANCELLED || reason == CURFEW_REASON_DEADLINE)
                 curfew_ctx_cause(run->watch.ctx, &cause);
-        run->result.reason = reason;
-        run->result.cause.code = cause.code;
-        run->result.cause.text = cause.text ? strdup(cause.text) : NULL;
+        run->result->reason = reason;
+        run->result->cause.code = cause.code;
+        run->result->cause.text = cause.text ? strdup(cause.text) : NULL;
         handle(run, STOP_ASK);
         proceed(run);
 }
@@ -314,8 +307,6 @@ static void on_output_closed(struct reader *reader) {
 /* Birth and death */
 
 static void run_init(struct curfew_run *run, struct curfew *sup, const struct curfew_cmd *cmd) {
-        const struct curfew_stream *outputs[] = { &cmd->out, &cmd->err };
-
         *run = (struct curfew_run){
                 .sup = sup,
                 .data = cmd->data,
@@ -323,8 +314,6 @@ static void run_init(struct curfew_run *run, struct curfew *sup, const struct cu
                 .child = CHILD_NULL,
                 .exit_io = { .fn = on_exit_io, .fd = -1 },
                 .timer = { .fn = on_timer, .node = HEAP_NODE_NULL },
-                .feeder = FEEDER_NULL,
-                .pipes = { -1, -1, -1 },
         };
         list_init(&run->link);
         list_init(&run->asked.link);
@@ -332,15 +321,11 @@ static void run_init(struct curfew_run *run, struct curfew *sup, const struct cu
         stop_init(&run->stop, cmd->stop, cmd->until, cmd->linger);
         tree_init(
                 &run->tree, &sup->forest, &run->child, command_has_own_group(cmd), on_tree_changed);
-
-        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i) {
-                reader_init(&run->readers[i], outputs[i], on_output_closed);
-                run->readers[i].owner = run;
-        }
 }
 
 int run_new(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd *cmd,
         struct curfew_run **ret) {
+        struct curfew_result *result;
         struct curfew_run *run;
         int r;
 
@@ -354,8 +339,18 @@ int run_new(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd 
                 return r;
         }
 
+        result = results_take(&sup->results);
+        if (!result) {
+                loop_release(&sup->loop);
+                free(run);
+                return -ENOMEM;
+        }
+
         run_init(run, sup, cmd);
+        run->result = result;
         r = watch_init(&run->watch, sup, ctx, &run->asked);
+        if (r == 0)
+                r = streams_new(cmd, on_output_closed, run, &run->streams);
         if (r < 0) {
                 run_free(run);
                 return r;
@@ -374,13 +369,11 @@ struct curfew_run *run_free(struct curfew_run *run) {
         loop_release(&run->sup->loop);
         list_unlink(&run->eventful);
         list_unlink(&run->link);
-        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i)
-                reader_deinit(&run->readers[i]);
-        for (size_t i = 0; i < ARRAY_SIZE(run->pipes); ++i)
-                close_fd(run->pipes[i]);
+        streams_free(run->streams);
         child_release(&run->child);
         watch_deinit(&run->watch);
-        curfew_result_deinit(&run->result);
+        curfew_result_deinit(run->result);
+        results_give(&run->sup->results, run->result);
         free(run);
         return NULL;
 }
@@ -406,25 +399,16 @@ int run_begin(struct curfew_run *run, struct child *child, int64_t started) {
                 return r;
         }
 
-        run->result.started = started;
+        run->started = started;
         list_append(&run->sup->live, &run->link);
         set_timer(run);
         return 0;
 }
 
-/* What the command has lent ends with it; who writes can go on writing. */
-static void stop_borrowing(struct curfew_run *run) {
-        feeder_deinit(&run->feeder);
-        for (size_t i = 0; i < ARRAY_SIZE(run->readers); ++i)
-                reader_discard(&run->readers[i]);
-        for (size_t i = 0; i < ARRAY_SIZE(run->pipes); ++i)
-                run->pipes[i] = close_fd(run->pipes[i]);
-}
-
 void run_abandon(struct curfew_run *run) {
         run->freed = true;
         list_unlink(&run->eventful);
-        stop_borrowing(run);
+        streams_stop_borrowing(run->streams);
 
         if (!run_has_ended(run))
                 ask(run, CURFEW_REASON_CALLER);

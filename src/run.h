@@ -7,11 +7,10 @@
 #include "base/list.h"
 #include "core/stop.h"
 #include "curfew.h"
+#include "streams.h"
 #include "supervisor.h"
 #include "sys/child.h"
-#include "sys/feeder.h"
 #include "sys/loop.h"
-#include "sys/reader.h"
 #include "sys/tree.h"
 #include "watch.h"
 
@@ -32,16 +31,16 @@ struct curfew_run {
         struct loop_timer timer;
         bool leader_unwatchable, tree_unwatchable; /* the timer looks at them now and then */
 
-        struct reader readers[2]; /* of stdout and stderr */
-        struct feeder feeder;     /* of stdin */
-        int pipes[3];             /* the caller's ends, until they are taken */
+        struct streams *streams; /* or NULL */
 
         uint8_t events[CURFEW_MAX_STEPS + 1 + 2]; /* enum curfew_event_type, in order */
         uint8_t n_events, next_event, next_step;
         struct list eventful;
 
         bool freed; /* by the caller, before the end */
-        struct curfew_result result;
+        bool ended;
+        int64_t started;
+        struct curfew_result *result; /* from the supervisor's results */
 };
 
 /* Get what a run needs before there is a process; run_free() gives it back. */
@@ -57,7 +56,7 @@ struct curfew_run *run_free(struct curfew_run *run);
 
 /* Whether the end has come: the result is complete. */
 static inline bool run_has_ended(const struct curfew_run *run) {
-        return run->result.end != CURFEW_END_NONE;
+        return run->ended;
 }
 
 /* The caller asks it to stop, or for the next step. */

@@ -13,31 +13,6 @@ static void run_freep(struct curfew_run **run) {
         run_free(*run);
 }
 
-/* The supervisor's ends of the pipes. */
-static int attach_streams(struct curfew_run *run, struct command *command) {
-        const struct curfew_cmd *cmd = command->cmd;
-        const struct curfew_stream *streams[] = { &cmd->in, &cmd->out, &cmd->err };
-        struct loop *loop = &run->sup->loop;
-
-        for (int i = 0; i < 3; ++i) {
-                int *own = &command->own_ends[i];
-                int r = 0;
-
-                if (streams[i]->kind == CURFEW_PIPE)
-                        run->pipes[i] = *own;
-                else if (stream_is_read(streams[i]))
-                        r = reader_attach(&run->readers[i - 1], loop, *own);
-                else if (streams[i]->kind == CURFEW_FEED)
-                        r = feeder_attach(
-                                &run->feeder, loop, *own, streams[i]->data, streams[i]->size);
-
-                if (r < 0)
-                        return r;
-                *own = -1;
-        }
-        return 0;
-}
-
 static int execute(struct curfew_run *run, struct command *command, enum curfew_stage *stage) {
         _cleanup_(child_deinit) struct child child = CHILD_NULL;
         struct spawn_plan plan = command_plan(command);
@@ -45,7 +20,7 @@ static int execute(struct curfew_run *run, struct command *command, enum curfew_
         int r;
 
         *stage = CURFEW_STAGE_SUPERVISE;
-        r = attach_streams(run, command);
+        r = streams_attach(run->streams, &run->sup->loop, command->cmd, command->own_ends);
         if (r < 0)
                 return r;
 

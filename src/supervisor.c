@@ -81,6 +81,7 @@ int supervisor_init(struct curfew *sup, void (*asked)(struct forest *forest)) {
         if (r < 0)
                 return r;
 
+        results_init(&sup->results);
         list_init(&sup->live);
         list_init(&sup->ended);
         list_init(&sup->lost);
@@ -92,6 +93,7 @@ int supervisor_init(struct curfew *sup, void (*asked)(struct forest *forest)) {
 
 void supervisor_deinit(struct curfew *sup) {
         wake_deinit(&sup->wake);
+        results_deinit(&sup->results);
         forest_deinit(&sup->forest);
         loop_deinit(&sup->loop);
         sup->null = close_fd(sup->null);

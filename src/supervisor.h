@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "curfew.h"
+#include "results.h"
 #include "sys/forest.h"
 #include "sys/loop.h"
 #include "sys/wake.h"
@@ -23,6 +24,7 @@ struct notice {
 struct curfew {
         struct loop loop;
         struct forest forest;
+        struct results results;
         int null;          /* /dev/null, once a stream has needed it */
         struct list live;  /* the runs that have not ended */
         struct list ended; /* … that have, and are the caller's to look at */
