@@ -20,8 +20,13 @@
 
 #define SETTLE_TIME (CLOCK_SEC / 10) /* in which a keeper that isn't stopped notices an exit */
 
+struct kept {
+        struct tree *tree;
+        struct keeper keeper;
+};
+
 static void on_keeper(struct keeper *keeper) {
-        struct tree *tree = container_of(keeper, struct tree, keeper);
+        struct tree *tree = container_of(keeper, struct kept, keeper)->tree;
 
         tree->asked = tree->asked || keeper->asked;
         keeper->asked = false;
@@ -30,10 +35,16 @@ static void on_keeper(struct keeper *keeper) {
 
 static int start_in(struct tree *tree, const struct spawn_plan *plan, int namespaces,
         enum curfew_stage *ret_stage, struct child *ret_leader) {
+        _cleanup_(freep) struct kept *kept = NULL;
         struct forest *forest = tree->forest;
         struct keeper_charge charge;
         size_t index = 0;
-        int r = forest_prepare_keeper(forest);
+        int r;
+
+        kept = malloc(sizeof(*kept));
+        if (!kept)
+                return -ENOMEM;
+        r = forest_prepare_keeper(forest);
 
         if (r == 0)
                 r = forest_take_ward(forest, plan->cmd, &index);
@@ -49,8 +60,9 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
         };
         charge.ward->is_namespace = namespaces != 0;
         charge.ward->used = 1;
-        keeper_init(&tree->keeper, tree->loop, on_keeper);
-        r = keeper_start_tree(&tree->keeper, &forest->kit, &charge, ret_stage, ret_leader);
+        kept->tree = tree;
+        keeper_init(&kept->keeper, tree->loop, on_keeper);
+        r = keeper_start_tree(&kept->keeper, &forest->kit, &charge, ret_stage, ret_leader);
         if (r < 0) {
                 forest_release_ward(forest, index);
                 return r;
@@ -58,6 +70,7 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
 
         if (tree->own_group)
                 forest->wards[index].group = forest->wards[index].leader;
+        tree->kept = steal_ptr(kept);
         tree->ward = index;
         tree->leader_is_ours = false;
         return 0;
@@ -79,7 +92,7 @@ static int start_namespace(struct tree *tree, const struct spawn_plan *plan,
 }
 
 static bool is_kept(const struct tree *tree) {
-        return !tree->keeper.gone;
+        return !tree->kept->keeper.gone;
 }
 
 static void on_leader(struct loop_io *io, uint32_t events _unused_) {
@@ -91,7 +104,7 @@ static void on_leader(struct loop_io *io, uint32_t events _unused_) {
 
 static void release(struct tree *tree) {
         tree->forest->wards[tree->ward].detach = true; /* nothing is to be stopped any more */
-        keeper_deinit(&tree->keeper);
+        keeper_deinit(&tree->kept->keeper);
         forest_release_ward(tree->forest, tree->ward);
         tree->ward = TREE_NO_WARD;
 }
@@ -108,7 +121,7 @@ static int fall_back(struct tree *tree) {
 
 /* The keeper reaps it. */
 static int look(struct tree *tree, struct child_exit *ret) {
-        struct keeper *keeper = &tree->keeper;
+        struct keeper *keeper = &tree->kept->keeper;
 
         if (is_kept(tree))
                 keeper_look(keeper);
@@ -129,13 +142,13 @@ static void settle(struct tree *tree) {
         _cleanup_(proc_list_deinit) struct proc_list alive = PROC_LIST_NULL;
 
         if (is_kept(tree) && child_signal(tree->leader, 0) == -ESRCH &&
-                sweep_list(tree->keeper.process.pid, &alive) == 0 && alive.n == 0)
-                keeper_await(&tree->keeper, clock_after(clock_now(), SETTLE_TIME));
+                sweep_list(tree->kept->keeper.process.pid, &alive) == 0 && alive.n == 0)
+                keeper_await(&tree->kept->keeper, clock_after(clock_now(), SETTLE_TIME));
 }
 
 /* It has been killed, and we are to be told only now. */
 static bool is_lost(struct tree *tree) {
-        struct keeper *keeper = &tree->keeper;
+        struct keeper *keeper = &tree->kept->keeper;
 
         if (tree->backend == &tree_namespace || child_signal(&keeper->process, 0) != -ESRCH)
                 return false;
@@ -148,7 +161,7 @@ static int sweep(struct tree *tree, struct sweep *sweep) {
                 fall_back(tree);
                 return tree->backend->sweep(tree, sweep);
         }
-        return is_kept(tree) ? sweep_descendants(sweep, tree->keeper.process.pid) : 0;
+        return is_kept(tree) ? sweep_descendants(sweep, tree->kept->keeper.process.pid) : 0;
 }
 
 static int end(struct tree *tree) {
@@ -156,19 +169,19 @@ static int end(struct tree *tree) {
                 fall_back(tree);
                 return tree->backend->kill(tree);
         }
-        return keeper_kill(&tree->keeper);
+        return keeper_kill(&tree->kept->keeper);
 }
 
 static int list(struct tree *tree, struct proc_list *ret) {
         if (!is_kept(tree))
                 return 0;
-        return sweep_list(tree->keeper.process.pid, ret);
+        return sweep_list(tree->kept->keeper.process.pid, ret);
 }
 
 static int is_empty(struct tree *tree) {
         if (is_kept(tree))
                 return 0;
-        if (tree->keeper.clean || tree->backend == &tree_namespace)
+        if (tree->kept->keeper.clean || tree->backend == &tree_namespace)
                 return 1; /* a namespace ends with its init, whatever ends that */
         fall_back(tree);
         return tree_is_empty(tree);

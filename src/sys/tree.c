@@ -37,6 +37,8 @@ void tree_deinit(struct tree *tree) {
         if (tree->backend)
                 tree->backend->deinit(tree);
         tree->backend = NULL;
+        free(tree->kept);
+        tree->kept = NULL;
 }
 
 static bool is_wanted(const struct tree_backend *backend, const struct curfew_cmd *cmd) {

@@ -13,6 +13,7 @@
 #include "sys/sweep.h"
 
 struct tree;
+struct kept;
 
 /* One way of holding a tree. All calls but the first are about a tree that it has started. */
 struct tree_backend {
@@ -66,8 +67,8 @@ struct tree {
         struct list members;
         size_t n_members;
 
-        /* Of tree_keeper. */
-        struct keeper keeper;
+        /* Of tree_keeper, and tree_namespace. */
+        struct kept *kept;
         struct loop_io leader_io; /* once the keeper is lost */
 
         /* Of tree_cgroup. */
