@@ -306,6 +306,15 @@ static void on_output_closed(struct reader *reader) {
 
 /* Birth and death */
 
+/* With the step that ends it. */
+static size_t plan_size(const struct curfew_cmd *cmd) {
+        size_t n = 0;
+
+        while (n < CURFEW_MAX_STEPS && cmd->stop[n].signal != 0)
+                ++n;
+        return (n < CURFEW_MAX_STEPS ? n + 1 : n) * sizeof(cmd->stop[0]);
+}
+
 static void run_init(struct curfew_run *run, struct curfew *sup, const struct curfew_cmd *cmd) {
         *run = (struct curfew_run){
                 .sup = sup,
@@ -318,7 +327,8 @@ static void run_init(struct curfew_run *run, struct curfew *sup, const struct cu
         list_init(&run->link);
         list_init(&run->asked.link);
         list_init(&run->eventful);
-        stop_init(&run->stop, cmd->stop, cmd->until, cmd->linger);
+        memcpy(run->plan, cmd->stop, plan_size(cmd));
+        stop_init(&run->stop, run->plan, cmd->until, cmd->linger);
         tree_init(
                 &run->tree, &sup->forest, &run->child, command_has_own_group(cmd), on_tree_changed);
 }
@@ -329,7 +339,7 @@ int run_new(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd 
         struct curfew_run *run;
         int r;
 
-        run = malloc(sizeof(*run));
+        run = malloc(sizeof(*run) + plan_size(cmd));
         if (!run)
                 return -ENOMEM;
 

@@ -41,6 +41,7 @@ struct curfew_run {
         bool ended;
         int64_t started;
         struct curfew_result *result; /* from the supervisor's results */
+        struct curfew_step plan[];    /* the command's, as far as it goes */
 };
 
 /* Get what a run needs before there is a process; run_free() gives it back. */

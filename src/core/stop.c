@@ -48,21 +48,23 @@ static int64_t duration_or(int64_t duration, int64_t fallback) {
         return duration < 0 ? 0 : duration;
 }
 
-void stop_init(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS],
-        enum curfew_until until, int64_t linger) {
+void stop_init(struct stop *stop, const struct curfew_step *plan, enum curfew_until until,
+        int64_t linger) {
+        static const struct curfew_step default_plan = { .signal = SIGTERM };
+
         *stop = (struct stop){
+                .plan = plan,
                 .until = until,
                 .linger = duration_or(linger, CURFEW_LINGER),
                 .due = CLOCK_NEVER,
         };
 
-        while (stop->n_steps < CURFEW_MAX_STEPS && plan[stop->n_steps].signal != 0) {
-                stop->plan[stop->n_steps] = plan[stop->n_steps];
+        while (stop->n_steps < CURFEW_MAX_STEPS && plan[stop->n_steps].signal != 0)
                 ++stop->n_steps;
-        }
-
-        if (stop->n_steps == 0)
-                stop->plan[stop->n_steps++] = (struct curfew_step){ .signal = SIGTERM };
+        if (stop->n_steps > 0)
+                return;
+        stop->plan = &default_plan;
+        stop->n_steps = 1;
 }
 
 /* The step that is next: of the plan, and after it the one that nobody writes. */
@@ -91,8 +93,7 @@ static void take_step(struct stop *stop, int64_t now, struct curfew_step *ret_st
         *ret_step = step;
 }
 
-void stop_resume(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS], unsigned taken,
-        int64_t due) {
+void stop_resume(struct stop *stop, const struct curfew_step *plan, unsigned taken, int64_t due) {
         struct curfew_step last;
 
         stop_init(stop, plan, CURFEW_UNTIL_EMPTY, 0);

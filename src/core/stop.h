@@ -37,7 +37,7 @@ enum stop_action {
 };
 
 struct stop {
-        struct curfew_step plan[CURFEW_MAX_STEPS];
+        const struct curfew_step *plan; /* borrowed */
         unsigned n_steps;
         unsigned taken; /* steps taken, the final SIGKILL included */
         int64_t linger;
@@ -46,13 +46,14 @@ struct stop {
         int64_t due; /* when STOP_TIME is to come, or CLOCK_NEVER */
 };
 
-void stop_init(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS],
-        enum curfew_until until, int64_t linger);
+/* The plan is as a command has it, ended by a step with signal 0 if there are fewer than
+ * CURFEW_MAX_STEPS, and must live as long. */
+void stop_init(
+        struct stop *stop, const struct curfew_step *plan, enum curfew_until until, int64_t linger);
 
 /* The life of a run that somebody else has brought this far: `taken` steps, the next one at `due`.
  * A SIGKILL to the tree counts as not yet taken, since it can be repeated. */
-void stop_resume(struct stop *stop, const struct curfew_step plan[CURFEW_MAX_STEPS], unsigned taken,
-        int64_t due);
+void stop_resume(struct stop *stop, const struct curfew_step *plan, unsigned taken, int64_t due);
 
 /* What the event means now. For STOP_STEP the step is written to *ret_step: it is to be taken at
  * once, and its grace has begun. Later events of a run that has ended mean nothing. */
