@@ -247,7 +247,7 @@ static void bench_drop(unsigned mib) {
                 way->floor = "curfew, callback";
                 way->goal = -1;
         }
-        print(&table, "Take output and drop it, a MiB", bench_rounds(5), mib);
+        print(&table, "Take output and drop it, a MiB", bench_rounds(3), mib);
 }
 
 static void bench_keep(unsigned mib) {
@@ -263,7 +263,7 @@ static void bench_keep(unsigned mib) {
                 way->floor = "curfew";
                 way->goal = -1;
         }
-        print(&table, "Keep all output, a MiB", bench_rounds(5), mib);
+        print(&table, "Keep all output, a MiB", bench_rounds(3), mib);
 }
 
 int main(int argc, char **argv) {

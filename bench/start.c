@@ -377,7 +377,7 @@ static void table_options(void) {
         bench_table("Each option", ways, BENCH_COUNT(ways), bench_rounds(200), 20);
 }
 
-static void table_host(const char *title) {
+static void table_host(const char *title, unsigned rounds, unsigned count) {
         struct bench_way ways[8 + MAX_PEERS] = {
                 { FLOOR, by_raw },
                 { SAME, by_raw, raw_courtesy },
@@ -388,7 +388,7 @@ static void table_host(const char *title) {
         };
         size_t n = add_peers(ways, 6, NULL);
 
-        bench_table(title, ways, n, bench_rounds(40), 5);
+        bench_table(title, ways, n, bench_rounds(rounds), count);
 }
 
 static void grow(size_t mib) {
@@ -414,7 +414,7 @@ static void table_big_host(void) {
         while (n_peers > hosts - 2)
                 peer_close(&peers[--n_peers]);
         grow(BIG_HOST);
-        table_host("A host with 4 GiB of touched memory as well; the peers have the memory");
+        table_host("A host with 4 GiB of touched memory as well; the peers have the memory", 10, 3);
 }
 
 static void open_many(int n) {
@@ -469,7 +469,7 @@ int main(int argc, char **argv) {
         table_trees(own_cgroup());
         table_options();
         open_many(10000);
-        table_host("A host with 10,000 open descriptors; the peers have none");
+        table_host("A host with 10,000 open descriptors; the peers have none", 40, 5);
         table_big_host();
 
         for (size_t i = 0; i < n_peers; ++i)

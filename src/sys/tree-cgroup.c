@@ -20,8 +20,12 @@ static void on_events(struct loop_io *io, uint32_t events _unused_) {
         tree->changed(tree);
 }
 
-static void choose_name(struct tree *tree) {
-        char *p = dir_append(tree->name, CGROUP_PREFIX);
+static const char *name_of(const struct tree *tree) {
+        return tree->forest->wards[tree->ward].cgroup;
+}
+
+static void choose_name(struct tree *tree, char *name) {
+        char *p = dir_append(name, CGROUP_PREFIX);
 
         p = dir_append_number(p, (uint64_t)getpid());
         dir_append_number(dir_append(p, "-"), tree->forest->n_groups++);
@@ -33,10 +37,9 @@ static int make_group(struct tree *tree, struct ward *ward) {
         int r;
 
         do {
-                choose_name(tree);
-                dir_append(ward->cgroup, tree->name);
+                choose_name(tree, ward->cgroup);
                 ward->used = 1;
-                r = cgroup_make(tree->forest->kit.groups, tree->name);
+                r = cgroup_make(tree->forest->kit.groups, ward->cgroup);
                 if (r == -EEXIST)
                         ward->used = 0;
         } while (r == -EEXIST);
@@ -71,7 +74,7 @@ static int spawn_into(struct tree *tree, int group, const struct spawn_plan *pla
 }
 
 static int open_group(const struct tree *tree) {
-        int fd = cgroup_open(tree->forest->kit.groups, tree->name);
+        int fd = cgroup_open(tree->forest->kit.groups, name_of(tree));
 
         return fd < 0 ? fd : clone_raise(fd);
 }
@@ -84,7 +87,7 @@ static void deinit(struct tree *tree) {
         tree->events = close_fd(tree->events);
 
         if (!tree->removed)
-                cgroup_end(forest->kit.groups, tree->name);
+                cgroup_end(forest->kit.groups, name_of(tree));
         if (tree->ward != TREE_NO_WARD)
                 forest_release_ward(forest, tree->ward);
         tree->ward = TREE_NO_WARD;
@@ -125,14 +128,14 @@ static int sweep(struct tree *tree, struct sweep *sweep) {
         _cleanup_(close_fdp) int group = -1;
 
         group = tree->forest->has_proc ? open_group(tree) : -ENOENT;
-        return group < 0 ? group : cgroup_sweep(group, tree->name, sweep);
+        return group < 0 ? group : cgroup_sweep(group, name_of(tree), sweep);
 }
 
 static int end(struct tree *tree) {
         _cleanup_(close_fdp) int group = -1;
 
         group = open_group(tree);
-        return group < 0 ? group : cgroup_kill(group, tree->name);
+        return group < 0 ? group : cgroup_kill(group, name_of(tree));
 }
 
 static int list(struct tree *tree, struct proc_list *ret) {
@@ -164,7 +167,7 @@ static int is_empty(struct tree *tree) {
         int r = 0;
 
         if (tree->events < 0)
-                tree->removed = cgroup_remove(tree->forest->kit.groups, tree->name) == 0;
+                tree->removed = cgroup_remove(tree->forest->kit.groups, name_of(tree)) == 0;
         if (tree->removed)
                 return 1;
 

@@ -72,7 +72,6 @@ struct tree {
         struct loop_io leader_io; /* once the keeper is lost */
 
         /* Of tree_cgroup. */
-        char name[CGROUP_NAME_MAX];
         bool removed;
         int events; /* its cgroup.events, while that is waited for */
         struct loop_io events_io;
