@@ -52,7 +52,7 @@ expect 9 -- group start "$tiny"
 expect 79 -f -- group start "$tiny"
 expect 14 -- cgroup start "$tiny"
 expect 24 -- keeper start "$tiny"
-expect 44 -- group stop /bin/sleep 100
+expect 60 -- group stop /bin/sleep 100
 expect 100 -- cgroup stop /bin/sleep 100
 expect 120 -- keeper stop /bin/sleep 100
 exit $failed

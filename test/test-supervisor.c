@@ -257,6 +257,30 @@ static void test_signal_context(void) {
         curfew_ctx_unref(ctx);
 }
 
+/* Steps that come one after the other while the tree is ending by itself: whoever is the first to
+ * read that it is empty, the run hears of it. */
+static void test_steps_racing_with_keeper(void) {
+        struct curfew_cmd cmd = {
+                .argv = (const char *const[]){ "true", NULL },
+                .backend = CURFEW_BACKEND_KEEPER,
+        };
+        struct curfew *sup = NULL;
+
+        for (unsigned i = 0; i < CURFEW_MAX_STEPS; ++i)
+                cmd.stop[i] = (struct curfew_step){ .signal = SIGWINCH, .grace = 20 * 1000 };
+        assert_eq(curfew_new(&sup), 0);
+        for (unsigned i = 0; i < MANY; ++i) {
+                struct curfew_run *run;
+
+                assert_eq(curfew_start(sup, NULL, &cmd, NULL, &run), 0);
+                curfew_run_stop(run);
+                assert_eq(curfew_run_wait(run, 5 * CURFEW_SEC), 0);
+                assert_eq(curfew_run_result(run)->end, CURFEW_END_EMPTY);
+                curfew_run_free(run);
+        }
+        curfew_free(sup);
+}
+
 /* A child's table is as small as what it gets, however many files the host has open: else each
  * start would copy all of them. */
 static void test_crowded_host(void) {
@@ -310,6 +334,7 @@ int main(void) {
         test_deadlines_in_order();
         test_cancel_racing_with_end();
         test_signal_context();
+        test_steps_racing_with_keeper();
         test_crowded_host();
         return 0;
 }

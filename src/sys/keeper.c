@@ -377,15 +377,11 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
         return r;
 }
 
-/* It has closed its end, or is about to: now it ends, or has. That is mostly a matter of
- * microseconds, and cheaper to wait for than to be told of. */
-static void await_end(struct keeper *keeper) {
+/* It has closed its end, or is about to: it ends, or has. The other end may have been inherited by
+ * who knows whom, so that is all that is heard from there. */
+static void hang_up(struct keeper *keeper) {
         loop_remove(keeper->loop, &keeper->io);
         keeper->socket = close_fd(keeper->socket);
-        if (child_await(&keeper->process, clock_after(clock_now(), LAST_TIME)))
-                return;
-        if (loop_add(keeper->loop, &keeper->io, keeper->process.pidfd, EPOLLIN) < 0)
-                keeper_deinit(keeper);
 }
 
 static void note(struct keeper *keeper, const struct keeper_report *report) {
@@ -394,8 +390,8 @@ static void note(struct keeper *keeper, const struct keeper_report *report) {
                 keeper->leader = report->leader;
         keeper->leader_known = report->leader_known;
         keeper->clean = report->empty;
-        if (report->empty) /* the other end may have been inherited by who knows whom */
-                await_end(keeper);
+        if (report->empty)
+                hang_up(keeper);
 }
 
 static void read_reports(struct keeper *keeper) {
@@ -407,15 +403,27 @@ static void read_reports(struct keeper *keeper) {
                 if (n < 0 && errno != EINTR)
                         break;
                 if (n == 0)
-                        await_end(keeper);
+                        hang_up(keeper);
                 if (n != (ssize_t)sizeof(report))
                         continue;
                 note(keeper, &report);
         }
 }
 
-/* Its last words are read before it is reaped. */
+/* Its end is to be told of by on_io(), whoever has read that it comes. */
+static void watch_end(struct keeper *keeper) {
+        if (keeper->socket < 0 && !keeper->gone && keeper->io.fd < 0 &&
+                loop_add(keeper->loop, &keeper->io, keeper->process.pidfd, EPOLLIN) < 0)
+                keeper_deinit(keeper);
+}
+
 void keeper_look(struct keeper *keeper) {
+        read_reports(keeper);
+        watch_end(keeper);
+}
+
+/* Its last words are read before it is reaped. */
+static void look_for_end(struct keeper *keeper) {
         struct child_exit how;
 
         read_reports(keeper);
@@ -423,10 +431,16 @@ void keeper_look(struct keeper *keeper) {
                 keeper_deinit(keeper);
 }
 
+/* Between its last words and its end are microseconds: they are cheaper to wait for than to be told
+ * of. */
 static void on_io(struct loop_io *io, uint32_t events _unused_) {
         struct keeper *keeper = container_of(io, struct keeper, io);
 
-        keeper_look(keeper);
+        read_reports(keeper);
+        if (keeper->socket < 0)
+                child_await(&keeper->process, clock_after(clock_now(), LAST_TIME));
+        look_for_end(keeper);
+        watch_end(keeper);
         keeper->changed(keeper);
 }
 
@@ -438,7 +452,7 @@ void keeper_await(struct keeper *keeper, int64_t deadline) {
                 struct timespec timeout = clock_timespec(left);
 
                 if (ppoll(&fd, 1, &timeout, NULL) == 1)
-                        keeper_look(keeper);
+                        look_for_end(keeper);
         }
 }
 

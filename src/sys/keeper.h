@@ -86,7 +86,7 @@ struct keeper_charge {
 int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
         const struct keeper_charge *charge, enum curfew_stage *ret_stage, struct child *ret_leader);
 
-/* Read what it has reported, and whether it has ended. */
+/* Read what it has reported. If that is its end, `changed` is called once it has come. */
 void keeper_look(struct keeper *keeper);
 
 /* Wait for its end, until `deadline` at most. */
