@@ -25,7 +25,7 @@ static size_t size_of(size_t n) {
 }
 
 void results_init(struct results *results) {
-        results->first.next = NULL;
+        memset(&results->first, 0, sizeof(results->first));
         results->free = &results->first;
         results->chunks = NULL;
         results->fresh = 0;
@@ -61,7 +61,7 @@ struct curfew_result *results_take(struct results *results) {
 
         if (slot) {
                 results->free = slot->next;
-                memset(slot, 0, sizeof(*slot));
+                slot->next = NULL;
                 return &slot->result;
         }
         if (results->fresh == 0 && !grow(results))

@@ -24,6 +24,6 @@ struct results {
 void results_init(struct results *results);
 void results_deinit(struct results *results);
 
-/* One that is all zero; NULL: there is no memory. */
+/* One that is all zero, as it is to be given back; NULL: there is no memory. */
 struct curfew_result *results_take(struct results *results);
 void results_give(struct results *results, struct curfew_result *result);
