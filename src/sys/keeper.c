@@ -454,6 +454,7 @@ void keeper_await(struct keeper *keeper, int64_t deadline) {
                 if (ppoll(&fd, 1, &timeout, NULL) == 1)
                         look_for_end(keeper);
         }
+        watch_end(keeper);
 }
 
 int keeper_kill(struct keeper *keeper) {
