@@ -8,7 +8,8 @@
  *     floor SECONDS COMMAND
  */
 
-#include <asm/unistd.h>
+#include "bare.h"
+
 #include <linux/sched.h>
 #include <linux/time_types.h>
 #include <linux/wait.h>
@@ -18,18 +19,6 @@
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\t"
         "call begin\n\tud2\n");
-
-static long call(long number, long a, long b, long c, long d) {
-        register long r10 __asm__("r10") = d;
-        register long r8 __asm__("r8") = 0;
-        long r;
-
-        __asm__ volatile("syscall"
-                         : "=a"(r)
-                         : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-                         : "rcx", "r11", "memory");
-        return r;
-}
 #else
 #error "the floor is written for x86-64 only"
 #endif
