@@ -480,6 +480,12 @@ struct curfew_cmd {
         enum curfew_terminal terminal;
         int tty; /* the terminal's descriptor number in the child */
 
+        /* Signals. Whatever the caller does with them, the child starts with all at their defaults
+         * and none blocked (NULL); or with those of `sigignore` ignored and those of `sigmask`
+         * blocked. What can't be ignored or blocked is passed over. */
+        const sigset_t *sigignore;
+        const sigset_t *sigmask;
+
         /* Identity and limits, in the order in which they are set. NULL and 0 leave unchanged. A
          * different uid drops the supplementary groups unless `groups` says otherwise. */
         const gid_t *groups;
@@ -579,8 +585,10 @@ enum curfew_end {
 /* A process, as it was when it was looked at. */
 struct curfew_process {
         pid_t pid;
-        char state;    /* as in proc_pid_stat(5): R, S, D, T, … */
-        char name[16]; /* the beginning of its program's name, see PR_SET_NAME in prctl(2) */
+        pid_t parent;
+        int64_t started; /* the time of its start, as the kernel tells it: in steps of 10 ms */
+        char state;      /* as in proc_pid_stat(5): R, S, D, T, … */
+        char name[16];   /* the beginning of its program's name, see PR_SET_NAME in prctl(2) */
 };
 
 #define CURFEW_MAX_NAMED 16
@@ -747,9 +755,24 @@ void *curfew_run_data(const struct curfew_run *run);
  */
 int curfew_run_take_fd(struct curfew_run *run, int fd);
 
-/* Send the leader a signal, through its pidfd: never another process. -ESRCH once it has exited;
- * -EINVAL: no such signal; -EPERM. Signal 0 only probes. */
-int curfew_run_signal(struct curfew_run *run, int signal);
+/*
+ * Send a signal, as a step of the stop plan would, but nothing else: it asks for no end, and no
+ * SIGCONT follows it. Returns how many processes it has reached; each gets it once, and no other
+ * process does. Signal 0 only probes.
+ *
+ * -ESRCH: there is none (left). -EINVAL: no such signal, or no group of its own. Else what kept it
+ * from all of them, such as -EPERM.
+ */
+int curfew_run_signal(struct curfew_run *run, enum curfew_whom whom, int signal);
+
+/*
+ * Who is in the tree now: the processes that live, up to `n` of them written to `ret`, in no order.
+ * Returns how many there are, which may be more. As far as the backend knows them; by the time this
+ * returns some may have ended, and others have come. Reads /proc: its cost is that of the tree.
+ *
+ * -ESRCH: the run has ended. -EMFILE, -ENFILE, -ENOMEM.
+ */
+int curfew_run_processes(struct curfew_run *run, struct curfew_process ret[], size_t n);
 
 /* Ask the run to stop, by its plan. Only the first request counts, whoever makes it; after the end
  * it does nothing. */

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "curfew.h"
 #include "run.h"
+#include "step.h"
 #include "supervisor.h"
 
 /* The public calls of supervisors and runs, each a few lines over supervisor.c and run.c, and
@@ -137,12 +138,16 @@ _public_ int curfew_run_take_fd(struct curfew_run *run, int fd) {
         return streams_take_pipe(run->streams, fd);
 }
 
-_public_ int curfew_run_signal(struct curfew_run *run, int signal) {
-        if (signal < 0 || signal > SIGRTMAX)
+_public_ int curfew_run_signal(struct curfew_run *run, enum curfew_whom whom, int signal) {
+        if (signal < 0 || signal > SIGRTMAX || whom > CURFEW_LEADER)
                 return -EINVAL;
-        if (run->leader_gone)
+        if (run_has_ended(run) || (whom == CURFEW_LEADER && run->leader_gone))
                 return -ESRCH;
-        return child_signal(&run->child, signal);
+        return step_send(&run->tree, whom, signal);
+}
+
+_public_ int curfew_run_processes(struct curfew_run *run, struct curfew_process ret[], size_t n) {
+        return run_has_ended(run) ? -ESRCH : step_list(&run->tree, ret, n);
 }
 
 _public_ void curfew_run_stop(struct curfew_run *run) {

@@ -5,11 +5,18 @@
 #include <string.h>
 
 static unsigned name_processes(
-        const struct proc_list *list, struct curfew_process ret[CURFEW_MAX_NAMED]) {
-        for (size_t i = 0; i < list->n && i < CURFEW_MAX_NAMED; ++i) {
+        const struct proc_list *list, struct curfew_process ret[], size_t n) {
+        int64_t boot = clock_boot();
+
+        for (size_t i = 0; i < list->n && i < n; ++i) {
                 const struct proc_stat *stat = &list->items[i];
 
-                ret[i] = (struct curfew_process){ .pid = stat->pid, .state = stat->state };
+                ret[i] = (struct curfew_process){
+                        .pid = stat->pid,
+                        .parent = stat->parent,
+                        .started = boot + proc_started(stat),
+                        .state = stat->state,
+                };
                 memcpy(ret[i].name, stat->name, sizeof(ret[i].name));
         }
         return (unsigned)list->n;
@@ -20,7 +27,7 @@ static int kill_tree(struct tree *tree, struct curfew_result *result) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         int r = tree_kill(tree, &list);
 
-        result->killed = name_processes(&list, result->killed_by_name);
+        result->killed = name_processes(&list, result->killed_by_name, CURFEW_MAX_NAMED);
         return r;
 }
 
@@ -45,6 +52,26 @@ void step_take(struct tree *tree, const struct stop *stop, const struct curfew_s
         tree_note(tree, stop->taken, stop->due);
 }
 
+int step_send(struct tree *tree, enum curfew_whom whom, int signal) {
+        const struct curfew_step step = { .signal = signal, .whom = whom };
+        unsigned reached = 0;
+        int r;
+
+        if (whom == CURFEW_GROUP && !tree->own_group)
+                return -EINVAL;
+        r = tree_signal(tree, &step, false, &reached);
+        if (reached > 0)
+                return (int)reached;
+        return r < 0 ? r : -ESRCH;
+}
+
+int step_list(struct tree *tree, struct curfew_process ret[], size_t n) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        int r = tree_list(tree, &list);
+
+        return r < 0 ? r : (int)name_processes(&list, ret, n);
+}
+
 void step_note_end(struct tree *tree, struct curfew_result *result) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
 
@@ -54,6 +81,6 @@ void step_note_end(struct tree *tree, struct curfew_result *result) {
                 result->ended_by = result->n_steps;
         } else {
                 tree_list(tree, &list);
-                result->left = name_processes(&list, result->left_by_name);
+                result->left = name_processes(&list, result->left_by_name, CURFEW_MAX_NAMED);
         }
 }

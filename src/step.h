@@ -11,5 +11,11 @@
 void step_take(struct tree *tree, const struct stop *stop, const struct curfew_step *step,
         struct curfew_result *result);
 
+/* The same signal without a plan behind it. Returns how many it has reached. */
+int step_send(struct tree *tree, enum curfew_whom whom, int signal);
+
+/* Who is there now, up to `n` of them. Returns how many there are. */
+int step_list(struct tree *tree, struct curfew_process ret[], size_t n);
+
 /* After the last of them, and the end: who held the tree, what ended it, and what is left of it. */
 void step_note_end(struct tree *tree, struct curfew_result *result);

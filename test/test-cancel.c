@@ -251,10 +251,10 @@ static void test_stopped_child(void) {
         struct fixture f;
 
         fixture_start(&f, NULL, (struct curfew_cmd){ .argv = SH("echo ready; sleep 0.2") });
-        assert_eq(curfew_run_signal(f.run, SIGSTOP), 0);
+        assert_eq(curfew_run_signal(f.run, CURFEW_LEADER, SIGSTOP), 1);
         assert_eq(curfew_run_wait(f.run, CURFEW_SEC / 2), -ETIMEDOUT);
         assert_null(curfew_run_result(f.run));
-        assert_eq(curfew_run_signal(f.run, SIGCONT), 0);
+        assert_eq(curfew_run_signal(f.run, CURFEW_LEADER, SIGCONT), 1);
         assert_exited(*fixture_wait(&f), 0);
         fixture_end(&f);
 }

@@ -324,17 +324,17 @@ static void test_after_the_end(void) {
                           &(struct curfew_cmd){ .argv = SH("read x"), .in = { CURFEW_PIPE } }, NULL,
                           &child),
                 0);
-        assert_eq(curfew_run_signal(child, 0), 0);
-        assert_eq(curfew_run_signal(child, -1), -EINVAL);
-        assert_eq(curfew_run_signal(child, 65), -EINVAL);
+        assert_eq(curfew_run_signal(child, CURFEW_LEADER, 0), 1);
+        assert_eq(curfew_run_signal(child, CURFEW_LEADER, -1), -EINVAL);
+        assert_eq(curfew_run_signal(child, CURFEW_LEADER, 65), -EINVAL);
         pidfd = fcntl(curfew_run_pidfd(child), F_DUPFD_CLOEXEC, 3);
         assert_ge(pidfd, 3);
 
         close(curfew_run_take_fd(child, 0));
         assert_eq(curfew_run_wait(child, 20 * CURFEW_SEC), 0);
         assert_eq(curfew_run_wait(child, 0), 0);
-        assert_eq(curfew_run_signal(child, 0), -ESRCH);
-        assert_eq(curfew_run_signal(child, SIGKILL), -ESRCH);
+        assert_eq(curfew_run_signal(child, CURFEW_LEADER, 0), -ESRCH);
+        assert_eq(curfew_run_signal(child, CURFEW_LEADER, SIGKILL), -ESRCH);
         assert_eq(curfew_run_pidfd(child), -ESRCH);
         assert_eq(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0), -1);
         assert_eq(errno, ESRCH);
@@ -359,7 +359,7 @@ static void test_signal_to_a_zombie(void) {
                 0);
         fd.fd = curfew_run_pidfd(child);
         assert_eq(poll(&fd, 1, 20000), 1);
-        assert_eq(curfew_run_signal(child, SIGTERM), -ESRCH);
+        assert_eq(curfew_run_signal(child, CURFEW_LEADER, SIGTERM), -ESRCH);
         curfew_free(sup);
         assert_no_children();
 }

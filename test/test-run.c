@@ -263,7 +263,7 @@ static void test_kill_while_feeding(void) {
                 assert_eq(curfew_new(&sup), 0);
                 assert_eq(curfew_start(sup, NULL, &cmd, NULL, &child), 0);
                 assert_eq(curfew_dispatch(sup), 0);
-                assert_eq(curfew_run_signal(child, SIGKILL), 0);
+                assert_eq(curfew_run_signal(child, CURFEW_LEADER, SIGKILL), 1);
                 assert_eq(curfew_run_wait(child, 20 * CURFEW_SEC), 0);
                 assert_signaled(*curfew_run_result(child), SIGKILL);
                 curfew_free(sup);

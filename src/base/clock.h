@@ -15,6 +15,9 @@
 
 int64_t clock_now(void);
 
+/* The time of the boot, which is before 0 where the machine has been suspended since. */
+int64_t clock_boot(void);
+
 /* now + duration. A negative duration is a time already past; the sum never wraps. */
 static inline int64_t clock_after(int64_t now, int64_t duration) {
         int64_t sum;

@@ -175,7 +175,7 @@ static void handle_signals(struct job *job) {
                 if (signal == SIGCHLD)
                         continue; /* it has woken us, that is all */
                 if (!signals_is_stop(signal)) {
-                        curfew_run_signal(job->run, signal);
+                        curfew_run_signal(job->run, CURFEW_LEADER, signal);
                 } else if (job->stopped_by) {
                         curfew_run_skip(job->run);
                 } else {

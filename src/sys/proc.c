@@ -22,8 +22,6 @@
  * there is to format and to parse is done by hand.
  */
 
-#define TICKS_PER_SEC 100 /* USER_HZ, on every architecture there is a call for here */
-
 /* "/proc/PID/name", or with a thread "/proc/PID/task/TID/name". */
 static void make_path(char path[80], pid_t pid, pid_t tid, const char *name) {
         char *p = dir_append(path, "/proc/");
@@ -137,8 +135,8 @@ struct proc_moment proc_now(void) {
         struct proc_moment moment;
 
         clock_gettime(CLOCK_BOOTTIME, &now);
-        moment.tick = (uint64_t)now.tv_sec * TICKS_PER_SEC +
-                      (uint64_t)now.tv_nsec / (CLOCK_SEC / TICKS_PER_SEC);
+        moment.tick = (uint64_t)now.tv_sec * PROC_TICKS +
+                      (uint64_t)now.tv_nsec / (CLOCK_SEC / PROC_TICKS);
         moment.last = last_pid();
         return moment;
 }

@@ -5,7 +5,10 @@
  * through a pidfd, and check after opening that it is still the one that was meant. */
 
 #include "base/base.h"
+#include "base/clock.h"
 #include <sys/types.h>
+
+#define PROC_TICKS 100 /* a second: USER_HZ, on every architecture there is a call for here */
 
 struct proc_stat {
         pid_t pid;
@@ -16,6 +19,11 @@ struct proc_stat {
         char name[16];
         uint64_t start; /* in clock ticks since boot; with the pid, an identity */
 };
+
+/* The time of its start on CLOCK_BOOTTIME. */
+static inline int64_t proc_started(const struct proc_stat *stat) {
+        return (int64_t)stat->start * (CLOCK_SEC / PROC_TICKS);
+}
 
 /* -ESRCH if there is no such process. */
 int proc_stat(pid_t pid, struct proc_stat *ret);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+/* Looking at a tree and signalling it without asking it to stop, whoever holds it: three processes,
+ * one of them in another session. */
+
+#include "run.h"
+
+static const enum curfew_backend backends[] = {
+        CURFEW_BACKEND_CGROUP,
+        CURFEW_BACKEND_KEEPER,
+        CURFEW_BACKEND_GROUP,
+};
+
+static struct curfew_run *start_three(struct curfew *sup, enum curfew_backend backend) {
+        struct curfew_cmd cmd = {
+                .argv = SH("sh -c 'echo ready; exec sleep 300' &"
+                           "setsid sh -c 'echo ready; exec sleep 300' & wait"),
+                .out = { CURFEW_PIPE },
+                .backend = backend,
+        };
+        enum curfew_stage stage = CURFEW_STAGE_NONE;
+        struct curfew_run *run = NULL;
+        char line[16];
+        int fd;
+
+        if (curfew_start(sup, NULL, &cmd, &stage, &run) < 0) {
+                assert_eq(stage, CURFEW_STAGE_TREE);
+                return NULL;
+        }
+        fd = curfew_run_take_fd(run, 1);
+        for (int i = 0; i < 2; ++i) {
+                read_line(fd, line, sizeof(line));
+                assert_str(line, "ready");
+        }
+        close(fd);
+        return run;
+}
+
+static void check_processes(struct curfew_run *run, int64_t before) {
+        struct curfew_process processes[4] = { 0 };
+        pid_t leader = curfew_run_pid(run);
+        unsigned leaders = 0;
+
+        assert_eq(curfew_run_processes(run, NULL, 0), 3);
+        assert_eq(curfew_run_processes(run, processes, 2), 3);
+        assert_ne(processes[1].pid, 0);
+        assert_eq(processes[2].pid, 0);
+
+        assert_eq(curfew_run_processes(run, processes, 4), 3);
+        for (int i = 0; i < 3; ++i) {
+                const struct curfew_process *process = &processes[i];
+
+                leaders += process->pid == leader;
+                assert_true(process->pid == leader || process->parent == leader);
+                assert_true(strchr("RSD", process->state));
+                assert_true(
+                        strcmp(process->name, "sh") == 0 || strcmp(process->name, "sleep") == 0);
+                assert_ge(process->started, before - 20 * CURFEW_MSEC);
+                assert_le(process->started, curfew_now());
+        }
+        assert_eq(leaders, 1);
+}
+
+/* Nobody has asked it to stop: it has ended by itself, as far as the result goes. */
+static void check_signals(struct curfew_run *run) {
+        const struct curfew_result *result;
+
+        assert_eq(curfew_run_signal(run, CURFEW_TREE, 0), 3);
+        assert_eq(curfew_run_signal(run, CURFEW_GROUP, 0), 2);
+        assert_eq(curfew_run_signal(run, CURFEW_LEADER, 0), 1);
+        assert_eq(curfew_run_signal(run, CURFEW_TREE + 3, 0), -EINVAL);
+        assert_eq(curfew_run_signal(run, CURFEW_TREE, SIGTERM), 3);
+
+        assert_eq(curfew_run_wait(run, 20 * CURFEW_SEC), 0);
+        result = curfew_run_result(run);
+        assert_signaled(*result, SIGTERM);
+        assert_eq(result->reason, CURFEW_REASON_NONE);
+        assert_eq(result->n_steps, 0);
+        assert_eq(result->end, CURFEW_END_EMPTY);
+        assert_eq(curfew_run_signal(run, CURFEW_TREE, 0), -ESRCH);
+        assert_eq(curfew_run_processes(run, NULL, 0), -ESRCH);
+}
+
+static void test_backend(enum curfew_backend backend) {
+        int64_t before = curfew_now();
+        struct curfew *sup = NULL;
+        struct curfew_run *run;
+
+        assert_eq(curfew_new(&sup), 0);
+        run = start_three(sup, backend);
+        if (run) {
+                check_processes(run, before);
+                check_signals(run);
+        }
+        curfew_free(sup);
+        assert_no_children();
+}
+
+/* In the caller's group there is none of its own to signal. */
+static void test_same_group(void) {
+        struct curfew_cmd cmd = { .argv = SH("exec sleep 300"), .pgid = CURFEW_SAME_GROUP };
+        struct curfew *sup = NULL;
+        struct curfew_run *run = NULL;
+
+        assert_eq(curfew_new(&sup), 0);
+        assert_eq(curfew_start(sup, NULL, &cmd, NULL, &run), 0);
+        assert_eq(curfew_run_signal(run, CURFEW_GROUP, SIGTERM), -EINVAL);
+        assert_eq(curfew_run_signal(run, CURFEW_TREE, SIGKILL), 1);
+        assert_eq(curfew_run_wait(run, 20 * CURFEW_SEC), 0);
+        assert_signaled(*curfew_run_result(run), SIGKILL);
+        curfew_free(sup);
+}
+
+int main(void) {
+        for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
+                test_backend(backends[i]);
+        test_same_group();
+        return 0;
+}
