@@ -75,6 +75,34 @@ static void test_limits(void) {
         assert_str(state_with(&(struct curfew_cmd){ .parent_death_signal = 10 }, "deathsig"), "10");
 }
 
+/* Whatever the host ignores and blocks, the child does what the command says; nobody can have it
+ * ignore SIGKILL, and a real-time signal is one like the others. */
+static void signal_host(void) {
+        sigset_t ignored, blocked;
+
+        signal(SIGHUP, SIG_IGN);
+        sigemptyset(&ignored);
+        sigaddset(&ignored, SIGINT);
+        sigaddset(&ignored, SIGKILL);
+        sigaddset(&ignored, 64);
+        sigemptyset(&blocked);
+        sigaddset(&blocked, SIGALRM);
+        sigprocmask(SIG_BLOCK, &ignored, NULL);
+
+        assert_str(state_with(&(struct curfew_cmd){ .sigignore = &ignored }, "SigIgn"),
+                "8000000000000002");
+        assert_str(state_with(&(struct curfew_cmd){ .sigignore = &ignored }, "SigBlk"),
+                "0000000000000000");
+        assert_str(state_with(&(struct curfew_cmd){ .sigmask = &blocked }, "SigIgn"),
+                "0000000000000000");
+        assert_str(state_with(&(struct curfew_cmd){ .sigmask = &blocked }, "SigBlk"),
+                "0000000000002000");
+}
+
+static void test_chosen_signals(void) {
+        trial_apart(signal_host);
+}
+
 /* It is added to the host's own, and never wraps. */
 static void nice_host(void) {
         assert_eq(setpriority(PRIO_PROCESS, 0, 5), 0);
@@ -398,6 +426,7 @@ static void run_all(void) {
         test_defaults();
         test_group_and_session();
         test_limits();
+        test_chosen_signals();
         test_nice();
         test_directory();
         test_arguments();

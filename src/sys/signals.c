@@ -6,8 +6,9 @@
 
 /*
  * A child starts with every disposition at its default and no signal blocked, whatever its parent
- * has done with them: a program is written for that, and few check (an ignored SIGPIPE or SIGCHLD
- * that comes down from a host breaks pipelines and waits far below).
+ * has done with them, unless the command says otherwise: a program is written for that, and few
+ * check (an ignored SIGPIPE or SIGCHLD that comes down from a host breaks pipelines and waits far
+ * below).
  *
  * CLONE_CLEAR_SIGHAND looks made for it, but keeps ignored signals ignored (clone(2)), and which
  * are ignored no call says at once. So each is set, which costs less than asking and makes the flag
@@ -28,21 +29,39 @@ void signals_restore(const struct signals_mask *mask) {
         sys_call(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, MASK_SIZE);
 }
 
-/* All zero is the kernel's struct sigaction for SIG_DFL, on every architecture. */
-_in_child_ int signals_default(void) {
-        static const unsigned long action[8];
+/* A C library's set begins with the kernel's, and none has more signals than that. */
+_in_child_ static struct signals_mask signals_of(const sigset_t *set) {
+        struct signals_mask mask = none;
+
+        if (set)
+                __builtin_memcpy(&mask, set, MASK_SIZE);
+        return mask;
+}
+
+_in_child_ static bool has(const struct signals_mask *mask, int signal) {
+        return mask->bits[(signal - 1) / 64] >> (signal - 1) % 64 & 1;
+}
+
+/* The kernel's struct sigaction begins with the handler on every architecture but one (there its
+ * first word is only the flags); all zero is SIG_DFL. */
+_in_child_ int signals_reset(const sigset_t *ignored) {
+        static const unsigned long by_default[8], ignore[8] = { (unsigned long)SIG_IGN };
+        struct signals_mask mask = signals_of(ignored);
         long r;
 
         for (int signal = 1; signal < _NSIG; ++signal) {
                 if (signal == SIGKILL || signal == SIGSTOP)
                         continue;
-                r = sys_call(SYS_rt_sigaction, signal, action, NULL, MASK_SIZE);
+                r = sys_call(SYS_rt_sigaction, signal, has(&mask, signal) ? ignore : by_default,
+                        NULL, MASK_SIZE);
                 if (r < 0)
                         return (int)r;
         }
         return 0;
 }
 
-_in_child_ void signals_unblock(void) {
-        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, MASK_SIZE);
+_in_child_ void signals_block_only(const sigset_t *blocked) {
+        struct signals_mask mask = signals_of(blocked);
+
+        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, MASK_SIZE);
 }

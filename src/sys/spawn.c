@@ -24,8 +24,8 @@
  *  - groups, gid, uid: each takes away the right to change the one before;
  *  - the directory is entered as the user that will work in it;
  *  - a change of the uid clears the parent death signal, so that comes after;
- *  - the mask is lifted last: dispositions are the defaults by then, and what kills the child from
- *    here on would have killed the program.
+ *  - the mask is lifted last: dispositions are the program's by then, and what kills the child from
+ *    here on would have killed that.
  *
  * Each step says where it stands before it begins, in memory that the parent reads when the child
  * is gone from it: because it has executed, or because it has exited. There is nothing to read from
@@ -85,8 +85,8 @@ _in_child_ static int join_group(const struct spawn_image *image) {
         return (int)sys_call(SYS_setpgid, 0, cmd->pgid);
 }
 
-_in_child_ static int reset_signals(const struct spawn_image *image _unused_) {
-        return signals_default();
+_in_child_ static int reset_signals(const struct spawn_image *image) {
+        return signals_reset(image->cmd->sigignore);
 }
 
 _in_child_ static int arrange_descriptors(const struct spawn_image *image) {
@@ -204,7 +204,7 @@ _in_child_ static int follow_parent(const struct spawn_image *image) {
 _in_child_ static int execute(const struct spawn_image *image) {
         const struct spawn_plan *plan = image->plan;
 
-        signals_unblock();
+        signals_block_only(image->cmd->sigmask);
         return (int)sys_call(SYS_execve, plan->path, plan->cmd->argv, plan->env);
 }
 
