@@ -175,7 +175,7 @@ static void look_at_leader(struct curfew_run *run) {
         result->status = how.status;
         result->code = how.code;
         result->core_dumped = how.core_dumped;
-        result->usage = how.usage;
+        result->usage = child_rusage(&how.usage);
         result->usage_known = how.usage_known;
         result->exited = since_start(run);
 

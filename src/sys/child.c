@@ -41,23 +41,17 @@ struct pidfd_info_v0 {
 #define GET_INFO  _IOWR(0xFF, 11, struct pidfd_info_v0) /* PIDFD_GET_INFO, Linux 6.13 */
 #define INFO_EXIT (UINT64_C(1) << 3)                    /* PIDFD_INFO_EXIT, Linux 6.15 */
 
-/* The kernel's struct rusage: C libraries have wider times on 32-bit machines. */
-struct kernel_rusage {
-        long times[4];
-        long counts[14];
-};
-
-static struct rusage usage_from_kernel(const struct kernel_rusage *kernel) {
-        struct rusage usage = {
-                .ru_utime = { .tv_sec = kernel->times[0], .tv_usec = kernel->times[1] },
-                .ru_stime = { .tv_sec = kernel->times[2], .tv_usec = kernel->times[3] },
+struct rusage child_rusage(const struct child_usage *usage) {
+        struct rusage rusage = {
+                .ru_utime = { .tv_sec = usage->times[0], .tv_usec = usage->times[1] },
+                .ru_stime = { .tv_sec = usage->times[2], .tv_usec = usage->times[3] },
         };
 
-        memcpy(&usage.ru_maxrss, kernel->counts, sizeof(kernel->counts));
-        return usage;
+        memcpy(&rusage.ru_maxrss, usage->counts, sizeof(usage->counts));
+        return rusage;
 }
 
-static int wait_for(int type, int id, int options, siginfo_t *info, struct kernel_rusage *usage) {
+static int wait_for(int type, int id, int options, siginfo_t *info, struct child_usage *usage) {
         long r;
 
         do {
@@ -67,7 +61,7 @@ static int wait_for(int type, int id, int options, siginfo_t *info, struct kerne
         return (int)r;
 }
 
-static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct kernel_rusage *usage) {
+static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct child_usage *usage) {
         return wait_for(P_PIDFD, pidfd, options, info, usage);
 }
 
@@ -133,7 +127,7 @@ static int ask_pidfd(struct child *child, struct child_exit *ret) {
 }
 
 static int look(struct child *child, int options, struct child_exit *ret) {
-        struct kernel_rusage usage;
+        struct child_usage usage;
         struct child_exit how = { .usage_known = true };
         siginfo_t info;
         int r;
@@ -145,7 +139,7 @@ static int look(struct child *child, int options, struct child_exit *ret) {
                 return r;
 
         exit_from_info(&info, &how);
-        how.usage = usage_from_kernel(&usage);
+        how.usage = usage;
         *ret = how;
         return 1;
 }
@@ -162,7 +156,7 @@ int child_take(struct child *child, struct child_exit *ret) {
 }
 
 int child_reap_next(pid_t pid, pid_t *ret_pid, struct child_exit *ret) {
-        struct kernel_rusage usage;
+        struct child_usage usage;
         struct child_exit how = { .usage_known = true };
         siginfo_t info;
         int r = wait_for(pid > 0 ? P_PID : P_ALL, pid, WNOHANG, &info, &usage);
@@ -171,7 +165,7 @@ int child_reap_next(pid_t pid, pid_t *ret_pid, struct child_exit *ret) {
                 return r;
 
         exit_from_info(&info, &how);
-        how.usage = usage_from_kernel(&usage);
+        how.usage = usage;
         *ret_pid = info.si_pid;
         *ret = how;
         return 1;

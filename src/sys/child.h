@@ -16,6 +16,15 @@ struct child {
 #define CHILD_NULL                                                                                 \
         { .pid = 0, .pidfd = -1, .reaped = true }
 
+/* The kernel's struct rusage. C libraries have wider times on 32-bit machines, or room for more
+ * behind it: a keeper and its host, which may have different ones, could not tell each other. */
+struct child_usage {
+        long times[4];
+        long counts[14];
+};
+
+struct rusage child_rusage(const struct child_usage *usage);
+
 /* How it ended. Without a status (somebody else reaped it) the kernel is asked through the pidfd
  * (6.15), else it is CURFEW_STATUS_UNKNOWN. */
 struct child_exit {
@@ -23,7 +32,7 @@ struct child_exit {
         int code;
         bool core_dumped;
         bool usage_known;
-        struct rusage usage;
+        struct child_usage usage;
 };
 
 /* Kills, waits (for one that can't be killed not for long) and closes, unless the child is null;

@@ -11,6 +11,8 @@
 #include "sys/spawn.h"
 #include "sys/ward.h"
 
+#include <assert.h>
+
 /* The program that it executes. */
 extern const unsigned char keeper_image[];
 extern const size_t keeper_image_size;
@@ -34,6 +36,9 @@ struct keeper_report {
         struct child_exit leader; /* how it has ended */
         bool empty;               /* nothing is left of the tree: the last thing that is said */
 };
+
+static_assert(sizeof(struct keeper_report) == 32 + sizeof(struct child_usage),
+        "it must be the same in any C library");
 
 /* What all keepers of a host are made from. */
 struct keeper_kit {
