@@ -593,7 +593,8 @@ struct curfew_process {
 
 #define CURFEW_MAX_NAMED 16
 
-/* A captured output. `cut` bytes are missing, after the first `cut_at` bytes of `data`. */
+/* A captured output. `cut` bytes are missing, after the first `cut_at` bytes of `data`. That is not
+ * for free(3): curfew_result_deinit() frees it, and goes by `size`, so leave both as they are. */
 struct curfew_output {
         char *data; /* the result's; NULL if nothing was captured, else with a NUL behind it */
         size_t size;

@@ -164,8 +164,8 @@ _public_ const struct curfew_result *curfew_run_result(const struct curfew_run *
 
 _public_ void curfew_result_deinit(struct curfew_result *result) {
         free((char *)result->cause.text);
-        free(result->out.data);
-        free(result->err.data);
+        capture_free(result->out.data, result->out.size);
+        capture_free(result->err.data, result->err.size);
         *result = (struct curfew_result){ 0 };
 }
 

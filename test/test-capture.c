@@ -1,18 +1,49 @@
 // SPDX-License-Identifier: MIT
 #include "test.h"
 
-/* The capture is compiled in here, with a realloc() that can be told to fail and says what was
+#include <sys/mman.h>
+
+/* The capture is compiled in here, with a memory that can be told to be small, and says what was
  * asked of it. */
-static size_t most = SIZE_MAX, asked;
+static size_t most = SIZE_MAX, asked, mapped;
+
+static bool is_there(size_t size) {
+        asked = size > asked ? size : asked;
+        return size <= most;
+}
 
 static void *limited_realloc(void *ptr, size_t size) {
-        asked = size > asked ? size : asked;
-        return size > most ? NULL : realloc(ptr, size);
+        return is_there(size) ? realloc(ptr, size) : NULL;
+}
+
+static void *limited_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset) {
+        if (!is_there(size))
+                return MAP_FAILED;
+        mapped += size;
+        return mmap(at, size, prot, flags, fd, offset);
+}
+
+static void *limited_mremap(void *data, size_t size, size_t new_size, int flags) {
+        if (!is_there(new_size))
+                return MAP_FAILED;
+        mapped += new_size - size;
+        return mremap(data, size, new_size, flags);
+}
+
+static int counted_munmap(void *data, size_t size) {
+        mapped -= size;
+        return munmap(data, size);
 }
 
 #define realloc limited_realloc
+#define mmap    limited_mmap
+#define mremap  limited_mremap
+#define munmap  counted_munmap
 #include "sys/capture.c"
 #undef realloc
+#undef mmap
+#undef mremap
+#undef munmap
 
 static const enum curfew_keep keeps[] = { CURFEW_KEEP_HEAD, CURFEW_KEEP_TAIL, CURFEW_KEEP_BOTH };
 
@@ -33,7 +64,7 @@ static void assert_kept(struct curfew_output *output, const char *all, size_t si
         assert_eq(memcmp(output->data, all, head), 0);
         assert_eq(memcmp(output->data + head, all + head + cut, size - cut - head), 0);
         assert_eq(output->data[output->size], 0);
-        free(output->data);
+        capture_free(output->data, output->size);
 }
 
 /* Write `all` in pieces that end where `splits` has a bit. */
@@ -112,12 +143,18 @@ static void check_large(const char *all, size_t size, size_t limit, enum curfew_
                 from += n;
                 assert_le(capture.size, capture.room);
                 assert_le(capture.room, limit);
+                assert_eq(capture.size > MAPPED, capture.room > MAPPED);
         }
         capture_finish(&capture, &output);
         assert_kept(&output, all, size, limit, keep);
 
-        assert_le(asked, limit + 1);
-        assert_le(asked, kept < FIRST_ROOM ? FIRST_ROOM + 1 : 2 * kept + 1);
+        if (kept > MAPPED) {
+                assert_le(asked, mapping_size(limit));
+                assert_le(asked, mapping_size(2 * kept));
+        } else {
+                assert_le(asked, limit + 1);
+                assert_le(asked, kept < FIRST_ROOM ? FIRST_ROOM + 1 : 2 * kept + 1);
+        }
 }
 
 /* Sizes at which memory grows, written at random. */
@@ -130,6 +167,23 @@ static void test_large(void) {
                 size_t limit = next_random() % (sizeof(all) >> next_random() % 8) + 1;
 
                 check_large(all, size, limit, keeps[i % 3]);
+        }
+}
+
+/* Sizes at which it becomes a mapping, and at which that has another size. */
+static void test_mapped(void) {
+        static char all[9 << 20];
+        static const size_t sizes[] = { MAPPED, UNIT, 2 * UNIT, 4 * UNIT };
+
+        fill(all, sizeof(all));
+        for (size_t i = 0; i < 3 * ARRAY_SIZE(sizes); ++i) {
+                size_t size = sizes[i / 3] + i % 3 - 1;
+
+                for (size_t k = 0; k < ARRAY_SIZE(keeps); ++k) {
+                        check_large(all, size, size, keeps[k]);
+                        check_large(all, size, sizeof(all), keeps[k]);
+                        check_large(all, sizeof(all), size, keeps[k]);
+                }
         }
 }
 
@@ -172,14 +226,19 @@ static void test_no_memory_to_open(void) {
         capture_deinit(&capture);
 }
 
+struct memory {
+        size_t most, had; /* what can be had at once, and so what there will be */
+};
+
 /* No memory to grow at the first byte that doesn't fit: what there is, is the limit. */
-static void check_no_memory(const char *all, size_t size, size_t limit, enum curfew_keep keep) {
+static void check_no_memory(
+        const char *all, size_t size, size_t limit, enum curfew_keep keep, struct memory memory) {
         struct capture capture;
         struct curfew_output output;
 
+        most = memory.most;
         capture_init(&capture, limit, keep);
         assert_eq(capture_open(&capture), 0);
-        most = 3 * FIRST_ROOM;
         for (size_t from = 0; from < size; from += 1000)
                 capture_add(&capture, all + from, size - from < 1000 ? size - from : 1000);
         most = 0;
@@ -188,7 +247,7 @@ static void check_no_memory(const char *all, size_t size, size_t limit, enum cur
 
         assert_eq(output.error, -ENOMEM);
         assert_eq(output.size + output.cut, size);
-        assert_eq(output.size, 2 * FIRST_ROOM);
+        assert_eq(output.size, memory.had);
         assert_eq(memcmp(output.data, all, output.cut_at), 0);
         assert_eq(memcmp(output.data + output.cut_at, all + output.cut_at + output.cut,
                           output.size - output.cut_at),
@@ -196,17 +255,26 @@ static void check_no_memory(const char *all, size_t size, size_t limit, enum cur
         assert_eq(output.cut_at,
                 naive_head(limit, keep) < output.size ? naive_head(limit, keep) : output.size);
         assert_eq(output.data[output.size], 0);
-        free(output.data);
+        capture_free(output.data, output.size);
 }
 
 static void test_no_memory(void) {
-        static char all[100000];
+        static char all[9 << 20];
+        static const struct memory memories[] = {
+                { 3 * FIRST_ROOM, 2 * FIRST_ROOM },
+                { MAPPED + 1, MAPPED },
+                { 3 * UNIT, 2 * UNIT },
+        };
 
         fill(all, sizeof(all));
-        for (size_t k = 0; k < ARRAY_SIZE(keeps); ++k) {
-                check_no_memory(all, sizeof(all), 5 * FIRST_ROOM, keeps[k]);
-                check_no_memory(all, sizeof(all), 3 * FIRST_ROOM, keeps[k]);
-                check_no_memory(all, sizeof(all), (size_t)1 << 30, keeps[k]);
+        for (size_t i = 0; i < ARRAY_SIZE(memories) * ARRAY_SIZE(keeps); ++i) {
+                struct memory memory = memories[i / ARRAY_SIZE(keeps)];
+                enum curfew_keep keep = keeps[i % ARRAY_SIZE(keeps)];
+                size_t size = memory.had > MAPPED ? sizeof(all) : 5 * memory.had;
+
+                check_no_memory(all, size, 5 * memory.had / 2, keep, memory);
+                check_no_memory(all, size, 3 * memory.had / 2, keep, memory);
+                check_no_memory(all, size, (size_t)1 << 30, keep, memory);
         }
 }
 
@@ -227,17 +295,19 @@ static void test_endless(void) {
         assert_eq(output.cut, n * sizeof(piece) - 1000);
         assert_eq(memcmp(output.data, piece, 500), 0);
         assert_eq(memcmp(output.data + 500, piece + sizeof(piece) - 500, 500), 0);
-        free(output.data);
+        capture_free(output.data, output.size);
 }
 
 int main(void) {
         test_bound(60);
         test_all_small();
         test_large();
+        test_mapped();
         test_default_limit();
         test_not_opened();
         test_no_memory_to_open();
         test_no_memory();
         test_endless();
+        assert_eq(mapped, 0);
         return 0;
 }

@@ -95,7 +95,7 @@ static void test_much(void) {
         assert_eq(output.size, MUCH);
         assert_eq(output.cut, 0);
         assert_eq(memcmp(output.data, much, MUCH), 0);
-        free(output.data);
+        capture_free(output.data, output.size);
         rig_deinit(&rig);
 }
 

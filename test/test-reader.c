@@ -142,7 +142,7 @@ static void assert_output(struct rig *rig, const char *text, bool complete) {
         assert_eq(output.cut, 0);
         assert_eq(output.complete, complete);
         assert_eq(output.error, 0);
-        free(output.data);
+        capture_free(output.data, output.size);
 }
 
 static void test_capture(void) {
@@ -194,7 +194,7 @@ static void test_limit_and_keep(void) {
         assert_eq(output.cut, 4);
         assert_eq(output.cut_at, 3);
         assert_true(output.complete);
-        free(output.data);
+        capture_free(output.data, output.size);
         rig_deinit(&rig);
 }
 
@@ -229,7 +229,7 @@ static void test_drain_full(void) {
         assert_true(output.complete);
         for (size_t i = 0; i < n; ++i)
                 assert_eq((unsigned char)output.data[i], byte_at(i));
-        free(output.data);
+        capture_free(output.data, output.size);
         rig_deinit(&rig);
 }
 
@@ -249,7 +249,7 @@ static void test_drain_endless(void) {
         assert_false(output.complete);
         assert_eq(output.error, 0);
         assert_le(output.size, 3 << 20);
-        free(output.data);
+        capture_free(output.data, output.size);
         rig_deinit(&rig);
 }
 
@@ -377,13 +377,15 @@ static void take_much(uint64_t size, size_t limit, enum curfew_keep keep) {
         for (size_t i = 0; i < limit; ++i)
                 assert_eq((unsigned char)output.data[i],
                         byte_at(i < output.cut_at ? i : i + output.cut));
-        free(output.data);
+        capture_free(output.data, output.size);
         rig_deinit(&rig);
 }
 
 /* What is lost is read over, or by way of the stack, which depends on how much there is of it. */
 static void test_much(void) {
         take_much(100 << 20, 1 << 20, CURFEW_KEEP_BOTH);
+        take_much(50 << 20, 50 << 20, CURFEW_KEEP_HEAD);
+        take_much(50 << 20, 9000001, CURFEW_KEEP_BOTH);
         take_much(10 << 20, 100003, CURFEW_KEEP_TAIL);
         take_much(10 << 20, 70001, CURFEW_KEEP_BOTH);
         take_much(10 << 20, 33000, CURFEW_KEEP_TAIL);
@@ -512,7 +514,7 @@ static void test_read_fails(void) {
         assert_str(output.data, "");
         assert_false(output.complete);
         assert_eq(output.error, -EBADF);
-        free(output.data);
+        capture_free(output.data, output.size);
         reader_deinit(&reader);
         loop_deinit(&loop);
 }

@@ -2,6 +2,7 @@
 #include "sys/capture.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 /*
  * A capture is one piece of memory from the first byte on. It fills up in order, and grows by
@@ -17,11 +18,19 @@
  * comes after it is full pushes one out, another or itself, so what is cut off is counted by
  * counting what comes.
  *
+ * Keeping much is mostly the first touch of the memory, which takes longer than reading the pipe.
+ * In huge pages it takes a seventh, so what is larger than MAPPED has a mapping of its own, which
+ * asks for them; when that grows the kernel moves it, and no byte is copied. Who frees it has only
+ * the size to tell the two by. So a capture is mapped if and only if there is more than MAPPED in
+ * it: doubling stops there once.
+ *
  * If there is no memory to grow, the limit becomes what there is: the capture goes on as if that
  * had been asked for, and says so with an error. Nobody who writes has to wait for memory.
  */
 
 #define FIRST_ROOM ((size_t)4096)
+#define MAPPED     ((size_t)1 << 20)
+#define UNIT       ((size_t)2 << 20) /* a huge page */
 
 static size_t min_size(size_t a, size_t b) {
         return a < b ? a : b;
@@ -30,7 +39,7 @@ static size_t min_size(size_t a, size_t b) {
 void capture_init(struct capture *capture, size_t limit, enum curfew_keep keep) {
         if (limit == 0)
                 limit = CURFEW_CAPTURE_LIMIT;
-        limit = min_size(limit, SIZE_MAX - 1);
+        limit = min_size(limit, SIZE_MAX / 2);
 
         *capture = (struct capture){ .limit = limit };
         switch (keep) {
@@ -41,13 +50,43 @@ void capture_init(struct capture *capture, size_t limit, enum curfew_keep keep) 
         capture->oldest = capture->head;
 }
 
+/* With the NUL. */
+static size_t mapping_size(size_t size) {
+        return (size / UNIT + 1) * UNIT;
+}
+
+void capture_free(char *data, size_t size) {
+        if (data && size > MAPPED)
+                munmap(data, mapping_size(size));
+        else
+                free(data);
+}
+
 void capture_deinit(struct capture *capture) {
-        free(capture->data);
+        capture_free(capture->data, capture->room);
         *capture = (struct capture)CAPTURE_NULL;
 }
 
+static char *map(const struct capture *capture, size_t room) {
+        size_t size = mapping_size(room);
+        char *data;
+
+        if (capture->room > MAPPED) {
+                data = mremap(capture->data, mapping_size(capture->room), size, MREMAP_MAYMOVE);
+                return data != MAP_FAILED ? data : NULL;
+        }
+
+        data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (data == MAP_FAILED)
+                return NULL;
+        madvise(data, size, MADV_HUGEPAGE); /* without, they are small */
+        memcpy(data, capture->data, capture->size);
+        free(capture->data);
+        return data;
+}
+
 static int resize(struct capture *capture, size_t room) {
-        char *data = realloc(capture->data, room + 1);
+        char *data = room > MAPPED ? map(capture, room) : realloc(capture->data, room + 1);
 
         if (!data)
                 return -ENOMEM;
@@ -75,6 +114,8 @@ static void grow(struct capture *capture, size_t more) {
 
         if (needed <= capture->room)
                 return;
+        if (needed <= MAPPED)
+                room = min_size(room, MAPPED);
         if (resize(capture, needed > room ? needed : room) < 0)
                 settle_for_less(capture);
 }
@@ -160,9 +201,22 @@ static void rotate(char *data, size_t size, size_t first) {
         reverse(data, size);
 }
 
-void capture_finish(struct capture *capture, struct curfew_output *ret) {
+/* Give back what is not in use. If that fails it is untouched, and takes nothing but addresses. */
+static char *trim(struct capture *capture) {
+        size_t used = mapping_size(capture->size), size = mapping_size(capture->room);
         char *less;
 
+        if (capture->size > MAPPED) {
+                if (used < size)
+                        munmap(capture->data + used, size - used);
+                return capture->data;
+        }
+
+        less = realloc(capture->data, capture->size + 1);
+        return less ? less : capture->data;
+}
+
+void capture_finish(struct capture *capture, struct curfew_output *ret) {
         *ret = (struct curfew_output){
                 .size = capture->size,
                 .cut = capture->cut,
@@ -174,8 +228,7 @@ void capture_finish(struct capture *capture, struct curfew_output *ret) {
 
         rotate(capture->data + capture->head, capture->limit - capture->head,
                 capture->oldest - capture->head);
-        less = realloc(capture->data, capture->size + 1);
-        ret->data = less ? less : capture->data;
+        ret->data = trim(capture);
         ret->data[ret->size] = '\0';
 
         capture->data = NULL;

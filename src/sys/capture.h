@@ -40,5 +40,6 @@ void capture_fill(struct capture *capture, size_t size);
 bool capture_ring(const struct capture *capture, struct iovec ret[2]);
 void capture_replaced(struct capture *capture, size_t size);
 
-/* Put it into one piece with a NUL behind it, which the caller owns; the capture is empty then. */
+/* Put it into one piece with a NUL behind it, for the caller to free; the capture is empty then. */
 void capture_finish(struct capture *capture, struct curfew_output *ret);
+void capture_free(char *data, size_t size);
