@@ -5,6 +5,8 @@
  *
  *     repeat N BACKEND start COMMAND…   start it and wait for it
  *     repeat N BACKEND stop COMMAND…    start it, stop it, and wait for it
+ *     repeat N BACKEND capture COMMAND… start it, keep its output, and wait for it
+ *     repeat N BACKEND call COMMAND…    the same, but by a callback, which drops it
  */
 
 #include <curfew.h>
@@ -27,6 +29,21 @@ static enum curfew_backend find_backend(const char *name) {
         return CURFEW_BACKEND_ANY;
 }
 
+static int drop(void *arg, const void *data, size_t size) {
+        (void)arg;
+        (void)data;
+        (void)size;
+        return 0;
+}
+
+static struct curfew_stream find_output(const char *verb) {
+        if (strcmp(verb, "capture") == 0)
+                return (struct curfew_stream){ .kind = CURFEW_CAPTURE };
+        if (strcmp(verb, "call") == 0)
+                return (struct curfew_stream){ .kind = CURFEW_CALLBACK, .fn = drop };
+        return (struct curfew_stream){ .kind = CURFEW_NULL };
+}
+
 int main(int argc, char **argv) {
         struct curfew_cmd cmd = { 0 };
         enum curfew_stage stage = CURFEW_STAGE_NONE;
@@ -39,6 +56,7 @@ int main(int argc, char **argv) {
                 return 2;
         n = strtoul(argv[1], NULL, 10);
         cmd.backend = find_backend(argv[2]);
+        cmd.out = find_output(argv[3]);
         cmd.argv = (const char *const *)argv + 4;
 
         r = curfew_new(&sup);

@@ -46,6 +46,24 @@ expect() {
         [ "$each" -le "$limit" ] || failed=1
 }
 
+# output MIB VERB
+output() {
+        calls 1 -- group "$2" dd if=/dev/zero bs=64k "count=$((16 * $1))" status=none
+}
+
+# per_mib LIMIT VERB: what a MiB more of output takes; the least of three, since a host that keeps up
+# with the command asks for its output more often.
+per_mib() {
+        least=
+        for _ in 1 2 3; do
+                little=$(output 1 "$2") much=$(output 33 "$2")
+                each=$(((much - little + 16) / 32))
+                [ -n "$least" ] && [ "$least" -le "$each" ] || least=$each
+        done
+        echo "group $2, a MiB: $least, $1 allowed"
+        [ "$least" -le "$1" ] || failed=1
+}
+
 # The caller's own; then with those of the child, of which 62 are dispositions. These are exact. What
 # the others make depends on who is faster (14, 39, 66 and 77 on a quiet machine), so there is room.
 expect 9 -- group start "$tiny"
@@ -55,4 +73,6 @@ expect 24 -- keeper start "$tiny"
 expect 60 -- group stop /bin/sleep 100
 expect 100 -- cgroup stop /bin/sleep 100
 expect 120 -- keeper stop /bin/sleep 100
+per_mib 10 capture
+per_mib 24 call
 exit $failed
