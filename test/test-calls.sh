@@ -74,5 +74,5 @@ expect 60 -- group stop /bin/sleep 100
 expect 100 -- cgroup stop /bin/sleep 100
 expect 120 -- keeper stop /bin/sleep 100
 per_mib 10 capture
-per_mib 24 call
+per_mib 10 call
 exit $failed

@@ -16,9 +16,9 @@
  * grows by doubling.
  *
  * A pipe holds 64 KiB, which makes a child that has more to say wait for the supervisor. Once it
- * was full, it is widened to 1 MiB, and a callback gets larger pieces. An unprivileged user may
- * only have so much memory in pipes (pipe(7)), so that isn't done for everybody, and may fail,
- * which only makes it slower.
+ * was full, it is widened to 1 MiB, and a callback gets pieces as large as a turn. An unprivileged
+ * user may only have so much memory in pipes (pipe(7)), so that isn't done for everybody, and may
+ * fail, which only makes it slower.
  *
  * At the end of a run whoever is left may hold the other end and go on writing for ever. What was
  * written before is in the pipe, and a pipe never holds more than its capacity: reading that much
@@ -26,10 +26,9 @@
  * of file behind a pipe that was full.
  */
 
-#define PIECE      ((size_t)32 << 10) /* the host may dispatch on a thread with a small stack */
-#define WIDE_PIECE ((size_t)64 << 10)
-#define TURN       ((size_t)256 << 10)
-#define WIDTH      (1 << 20)
+#define PIECE ((size_t)32 << 10) /* the host may dispatch on a thread with a small stack */
+#define TURN  ((size_t)256 << 10)
+#define WIDTH (1 << 20)
 
 static void shut(struct reader *reader) {
         if (reader->fd < 0)
@@ -105,7 +104,7 @@ static ssize_t read_to_callback(struct reader *reader, size_t *left) {
         };
         ssize_t n;
 
-        iov[0].iov_len = reader->piece ? WIDE_PIECE : PIECE;
+        iov[0].iov_len = reader->piece ? TURN : PIECE;
         shorten(iov, *left);
         *left = size_of(iov);
         n = read_pieces(reader->fd, iov, 1);
@@ -135,7 +134,7 @@ static void widen(struct reader *reader) {
                 return;
         fcntl(reader->fd, F_SETPIPE_SZ, WIDTH);
         if (reader->fn)
-                reader->piece = malloc(WIDE_PIECE);
+                reader->piece = malloc(TURN);
         reader->widened = true;
 }
 
