@@ -30,6 +30,7 @@ static void test_empty(void) {
         struct heap heap = HEAP_NULL;
 
         assert_null(heap_min(&heap));
+        assert_eq(heap_min_key(&heap), INT64_MAX);
         heap_remove(&heap, &node);
         assert_eq(heap_reserve(&heap), 0);
         assert_null(heap_min(&heap));
@@ -52,8 +53,8 @@ static void test_extreme_keys(void) {
         for (size_t i = 0; i < ARRAY_SIZE(keys); ++i) {
                 struct heap_node *min = heap_min(&heap);
 
-                assert_ge(min->key, last);
-                last = min->key;
+                assert_ge(heap_min_key(&heap), last);
+                last = heap_min_key(&heap);
                 heap_remove(&heap, min);
                 assert_true(min->index == HEAP_OUTSIDE);
         }
@@ -67,20 +68,24 @@ static void step(struct heap *heap, struct heap_node *nodes, size_t n) {
         int64_t min = INT64_MAX;
         size_t inside = 0;
 
-        if (next_random() % 3 == 0)
+        if (next_random() % 3 == 0) {
                 heap_remove(heap, node);
-        else
-                heap_set(heap, node, random_key());
+        } else {
+                int64_t key = random_key();
+
+                heap_set(heap, node, key);
+                assert_eq(heap->places[node->index].key, key);
+        }
 
         for (size_t i = 0; i < n; ++i) {
                 if (nodes[i].index == HEAP_OUTSIDE)
                         continue;
                 inside++;
-                if (nodes[i].key < min)
-                        min = nodes[i].key;
+                if (heap->places[nodes[i].index].key < min)
+                        min = heap->places[nodes[i].index].key;
         }
         assert_eq(heap->n, inside);
-        assert_eq(heap_min(heap) ? heap_min(heap)->key : INT64_MAX, min);
+        assert_eq(heap_min_key(heap), min);
 }
 
 static void test_model(void) {
@@ -118,8 +123,8 @@ static void test_million(void) {
         assert_eq(heap.n, n / 2);
 
         while (heap.n > 0) {
-                assert_ge(heap_min(&heap)->key, last);
-                last = heap_min(&heap)->key;
+                assert_ge(heap_min_key(&heap), last);
+                last = heap_min_key(&heap);
                 heap_remove(&heap, heap_min(&heap));
         }
         heap_deinit(&heap);

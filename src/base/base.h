@@ -23,6 +23,7 @@
 #define _cleanup_(x) __attribute__((__cleanup__(x)))
 #define _public_     __attribute__((__visibility__("default")))
 #define _unused_     __attribute__((__unused__))
+#define _cold_       __attribute__((__cold__, __noinline__)) /* seldom called */
 
 #define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/heap.h"
 
-#include <assert.h>
-
 /*
  * Four children a node instead of two halve the depth. A place holds the key beside the pointer: so
  * the four keys compared on the way down lie side by side, and a node, which may be anywhere in
@@ -60,7 +58,6 @@ static void fill_hole(struct heap *heap, size_t at, struct heap_place place) {
 }
 
 void heap_set(struct heap *heap, struct heap_node *node, int64_t key) {
-        node->key = key;
         if (node->index == HEAP_OUTSIDE) {
                 assert(heap->n < heap->reserved);
                 put(heap, raise_hole(heap, heap->n++, key), (struct heap_place){ key, node });
@@ -81,25 +78,15 @@ void heap_remove(struct heap *heap, struct heap_node *node) {
         node->index = HEAP_OUTSIDE;
 }
 
-int heap_reserve(struct heap *heap) {
-        if (heap->reserved == heap->capacity) {
-                size_t capacity = heap->capacity > 0 ? 2 * heap->capacity : 16;
-                struct heap_place *places = reallocarray(
-                        heap->places, capacity, sizeof(struct heap_place));
+int heap_grow(struct heap *heap) {
+        size_t capacity = heap->capacity > 0 ? 2 * heap->capacity : 16;
+        struct heap_place *places = reallocarray(heap->places, capacity, sizeof(struct heap_place));
 
-                if (!places)
-                        return -ENOMEM;
-                heap->places = places;
-                heap->capacity = capacity;
-        }
-
-        heap->reserved++;
+        if (!places)
+                return -ENOMEM;
+        heap->places = places;
+        heap->capacity = capacity;
         return 0;
-}
-
-void heap_release(struct heap *heap) {
-        assert(heap->reserved > heap->n);
-        heap->reserved--;
 }
 
 void heap_deinit(struct heap *heap) {

@@ -6,14 +6,15 @@
 
 #include "base/base.h"
 
+#include <assert.h>
+
 struct heap_node {
-        int64_t key;
         size_t index; /* HEAP_OUTSIDE while not in a heap */
 };
 
 #define HEAP_OUTSIDE SIZE_MAX
 #define HEAP_NODE_NULL                                                                             \
-        { .key = 0, .index = HEAP_OUTSIDE }
+        { .index = HEAP_OUTSIDE }
 
 struct heap_place {
         int64_t key;
@@ -32,14 +33,31 @@ struct heap {
 
 void heap_deinit(struct heap *heap);
 
+int heap_grow(struct heap *heap); /* for heap_reserve() */
+
 /* Promise a place for one more node: a heap never holds more nodes than it has promised, and
  * heap_set() can't fail. Shrinking the promise frees nothing. */
-int heap_reserve(struct heap *heap);
-void heap_release(struct heap *heap);
+static inline int heap_reserve(struct heap *heap) {
+        int r = heap->reserved < heap->capacity ? 0 : heap_grow(heap);
+
+        if (r == 0)
+                heap->reserved++;
+        return r;
+}
+
+static inline void heap_release(struct heap *heap) {
+        assert(heap->reserved > heap->n);
+        heap->reserved--;
+}
 
 void heap_set(struct heap *heap, struct heap_node *node, int64_t key); /* insert or move */
 void heap_remove(struct heap *heap, struct heap_node *node);           /* if it is in there */
 
+/* The one with the least key, or NULL; and that key, or INT64_MAX. */
 static inline struct heap_node *heap_min(const struct heap *heap) {
         return heap->n > 0 ? heap->places[0].node : NULL;
+}
+
+static inline int64_t heap_min_key(const struct heap *heap) {
+        return heap->n > 0 ? heap->places[0].key : INT64_MAX;
 }

@@ -67,40 +67,46 @@ void loop_remove(struct loop *loop, struct loop_io *io) {
 
 /* Timers */
 
-int loop_reserve(struct loop *loop) {
+static _cold_ int open_timer(struct loop *loop) {
         _cleanup_(close_fdp) int fd = -1;
         int r;
 
-        if (loop->timerfd < 0) {
-                fd = raise_fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-                if (fd < 0)
-                        return -errno;
-                r = watch(loop, fd, EPOLLIN, NULL);
-                if (r < 0)
-                        return r;
-                loop->timerfd = steal_fd(&fd);
-        }
-        return heap_reserve(&loop->timers);
+        fd = raise_fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+        if (fd < 0)
+                return -errno;
+        r = watch(loop, fd, EPOLLIN, NULL);
+        if (r < 0)
+                return r;
+        loop->timerfd = steal_fd(&fd);
+        return 0;
+}
+
+int loop_reserve(struct loop *loop) {
+        int r = loop->timerfd >= 0 ? 0 : open_timer(loop);
+
+        return r < 0 ? r : heap_reserve(&loop->timers);
 }
 
 void loop_release(struct loop *loop) {
         heap_release(&loop->timers);
 }
 
-/* Set the timerfd to the earliest time, if it is to go off earlier, or has gone off by `now`. */
-static void arm(struct loop *loop, int64_t now) {
-        const struct heap_node *first = heap_min(&loop->timers);
-        int64_t at = first ? first->key : CLOCK_NEVER;
+static _cold_ void set_timer(struct loop *loop, int64_t at) {
         struct itimerspec spec = { 0 };
-
-        if (at >= loop->armed && loop->armed > now)
-                return;
 
         /* Zero would disarm it; a time in the past makes it go off at once. */
         if (at != CLOCK_NEVER)
                 spec.it_value = clock_timespec(at > 0 ? at : 1);
         timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &spec, NULL);
         loop->armed = at;
+}
+
+/* Set the timerfd to the earliest time, if it is to go off earlier, or has gone off by `now`. */
+static inline void arm(struct loop *loop, int64_t now) {
+        int64_t at = heap_min_key(&loop->timers);
+
+        if (at < loop->armed || loop->armed <= now)
+                set_timer(loop, at);
 }
 
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at) {
@@ -119,7 +125,7 @@ static int run_timers(struct loop *loop, int64_t now) {
         int n = 0;
 
         loop->round = now;
-        while ((first = heap_min(&loop->timers)) && first->key <= now) {
+        while ((first = heap_min(&loop->timers)) && heap_min_key(&loop->timers) <= now) {
                 struct loop_timer *timer = container_of(first, struct loop_timer, node);
 
                 heap_remove(&loop->timers, first);

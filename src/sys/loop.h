@@ -22,7 +22,7 @@ struct loop_io {
 /* A time that comes; once it has, the timer is cleared, and then called. */
 struct loop_timer {
         void (*fn)(struct loop_timer *timer);
-        struct heap_node node; /* its key is the time */
+        struct heap_node node; /* by the time */
 };
 
 struct loop {
