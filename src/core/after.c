@@ -119,7 +119,7 @@ static bool prevent(struct curfew_after *after) {
 /* Under the lock. */
 static void wait_until_over(struct curfew_after *after) {
         while (after->state == AFTER_CALLING)
-                pthread_cond_wait(&after->root->called, &after->root->lock);
+                root_wait(after->root);
 }
 
 void after_withdraw(struct curfew_after *after) {

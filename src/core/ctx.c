@@ -353,15 +353,13 @@ bool ctx_find(const struct curfew_ctx *ctx, const void *key, void **ret) {
 
 _public_ struct curfew_ctx *curfew_ctx_ref(struct curfew_ctx *ctx) {
         if (ctx)
-                atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
+                refs_take(&ctx->refs);
         return ctx;
 }
 
 /* Whether that was the last reference; then it is on no list any more. */
 static bool let_go(struct curfew_ctx *ctx) {
-        /* Who has the only one needs no locked instruction for it: nobody could take another. */
-        if (atomic_load_explicit(&ctx->refs, memory_order_acquire) != 1 &&
-                atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
+        if (!refs_drop(&ctx->refs))
                 return false;
 
         /* Once it is marked, only a bell of it may still be used under the lock; and its links mean
