@@ -35,7 +35,7 @@ static int look(struct curfew_ctx *ctx) {
 
         if (err != 0 || !ctx_needs_look(ctx))
                 return err;
-        return ctx_look(ctx, clock_now());
+        return ctx_look(ctx, clock_towards(ctx->deadline));
 }
 
 static const struct curfew_cause plain_cause = { 0, NULL };

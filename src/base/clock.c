@@ -12,6 +12,12 @@ int64_t clock_now(void) {
         return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_towards(int64_t at) {
+        int64_t tick = read_clock(CLOCK_MONOTONIC_COARSE);
+
+        return clock_after(tick, CLOCK_SEC) < at ? tick : clock_now();
+}
+
 int64_t clock_boot(void) {
         return read_clock(CLOCK_MONOTONIC) - read_clock(CLOCK_BOOTTIME);
 }
