@@ -35,25 +35,25 @@ static int look(struct curfew_ctx *ctx) {
 
         if (err != 0 || !ctx_needs_look(ctx))
                 return err;
-        return ctx_look(ctx, clock_towards(ctx->deadline));
+        return ctx_look(ctx, clock_towards(ctx->terms->deadline));
 }
 
 static const struct curfew_cause plain_cause = { 0, NULL };
 
 _public_ int curfew_ctx_with_cancel(struct curfew_ctx *parent, struct curfew_ctx **ret) {
-        return ret ? ctx_new(parent, CLOCK_NEVER, &plain_cause, ret) : -EINVAL;
+        return ret ? ctx_new(parent, ret) : -EINVAL;
 }
 
 /* One whose time is past is born done. */
 static int with_deadline(struct curfew_ctx *parent, int64_t deadline, int64_t now,
-        const struct curfew_cause *cause, struct curfew_ctx **ret) {
+        struct curfew_cause cause, struct curfew_ctx **ret) {
         struct curfew_ctx *ctx;
         int r;
 
         if (!ret)
                 return -EINVAL;
 
-        r = ctx_new(parent, deadline, cause, &ctx);
+        r = ctx_new_with_deadline(parent, deadline, cause, &ctx);
         if (r < 0)
                 return r;
 
@@ -64,21 +64,21 @@ static int with_deadline(struct curfew_ctx *parent, int64_t deadline, int64_t no
 
 _public_ int curfew_ctx_with_deadline(
         struct curfew_ctx *parent, int64_t deadline, struct curfew_ctx **ret) {
-        return with_deadline(parent, deadline, clock_now(), &plain_cause, ret);
+        return with_deadline(parent, deadline, clock_now(), plain_cause, ret);
 }
 
 _public_ int curfew_ctx_with_deadline_cause(struct curfew_ctx *parent, int64_t deadline, int code,
         const char *text, struct curfew_ctx **ret) {
         const struct curfew_cause cause = { code, text };
 
-        return with_deadline(parent, deadline, clock_now(), &cause, ret);
+        return with_deadline(parent, deadline, clock_now(), cause, ret);
 }
 
 _public_ int curfew_ctx_with_timeout(
         struct curfew_ctx *parent, int64_t timeout, struct curfew_ctx **ret) {
         int64_t now = clock_now();
 
-        return with_deadline(parent, clock_after(now, timeout), now, &plain_cause, ret);
+        return with_deadline(parent, clock_after(now, timeout), now, plain_cause, ret);
 }
 
 _public_ int curfew_ctx_with_timeout_cause(struct curfew_ctx *parent, int64_t timeout, int code,
@@ -86,7 +86,7 @@ _public_ int curfew_ctx_with_timeout_cause(struct curfew_ctx *parent, int64_t ti
         const struct curfew_cause cause = { code, text };
         int64_t now = clock_now();
 
-        return with_deadline(parent, clock_after(now, timeout), now, &cause, ret);
+        return with_deadline(parent, clock_after(now, timeout), now, cause, ret);
 }
 
 _public_ int curfew_ctx_without_cancel(struct curfew_ctx *parent, struct curfew_ctx **ret) {
@@ -115,20 +115,27 @@ _public_ void curfew_ctx_cancel(struct curfew_ctx *ctx) {
         curfew_ctx_cancel_cause(ctx, 0, NULL);
 }
 
-_public_ int curfew_ctx_cancel_cause(struct curfew_ctx *ctx, int code, const char *text) {
+/* A deadline that has passed came first. */
+static int look_and_cancel(struct curfew_ctx *ctx, struct curfew_cause cause) {
+        int64_t now = clock_towards(ctx->terms->deadline);
         int r;
+
+        if (!ctx_is_due(ctx, now))
+                return ctx_cancel(ctx, cause);
+
+        curfew_ctx_ref(ctx); /* what a look calls may let go of it */
+        ctx_look(ctx, now);
+        r = ctx_cancel(ctx, cause);
+        curfew_ctx_unref(ctx);
+        return r;
+}
+
+_public_ int curfew_ctx_cancel_cause(struct curfew_ctx *ctx, int code, const char *text) {
+        const struct curfew_cause cause = { code, text };
 
         if (!ctx)
                 return 0;
-
-        if (!ctx_needs_look(ctx))
-                return ctx_cancel(ctx, &(struct curfew_cause){ code, text });
-
-        curfew_ctx_ref(ctx); /* what a look calls may let go of it */
-        look(ctx);           /* a deadline that has passed came first */
-        r = ctx_cancel(ctx, &(struct curfew_cause){ code, text });
-        curfew_ctx_unref(ctx);
-        return r;
+        return ctx_needs_look(ctx) ? look_and_cancel(ctx, cause) : ctx_cancel(ctx, cause);
 }
 
 _public_ int curfew_ctx_err(struct curfew_ctx *ctx) {
@@ -143,7 +150,7 @@ _public_ int curfew_ctx_cause(struct curfew_ctx *ctx, struct curfew_cause *ret) 
 }
 
 _public_ int64_t curfew_ctx_deadline(const struct curfew_ctx *ctx) {
-        return ctx ? ctx->deadline : CURFEW_FOREVER;
+        return ctx ? ctx->terms->deadline : CURFEW_FOREVER;
 }
 
 _public_ void *curfew_ctx_value(const struct curfew_ctx *ctx, const void *key) {
@@ -231,7 +238,7 @@ static int bell_new(const struct curfew_ctx *ctx, struct bell **ret) {
         timerfd = raise_fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
         if (timerfd < 0)
                 return -errno;
-        r = set_timer(timerfd, ctx->deadline);
+        r = set_timer(timerfd, ctx->terms->deadline);
         if (r < 0)
                 return r;
 
@@ -243,8 +250,8 @@ static int bell_new(const struct curfew_ctx *ctx, struct bell **ret) {
                 .timerfd = steal_fd(&timerfd),
                 .epoll = -1,
         };
-        if (ctx->sources)
-                r = bell_watch(bell, ctx->sources);
+        if (ctx_has_sources(ctx))
+                r = bell_watch(bell, ctx->terms->sources);
         if (r < 0)
                 return r;
 
@@ -264,6 +271,9 @@ _public_ int curfew_ctx_fd(struct curfew_ctx *ctx) {
         if (other)
                 return bell_fd(other);
 
+        r = ctx_prepare_sequel(ctx);
+        if (r < 0)
+                return r;
         r = bell_new(ctx, &bell);
         if (r < 0)
                 return r;
@@ -333,7 +343,7 @@ static void signal_source_look(struct source *source) {
         if (signal == 0)
                 return;
         snprintf(text, sizeof(text), "SIG%s", curfew_signal_name(signal));
-        ctx_cancel(source->ctx, &(struct curfew_cause){ signal, text });
+        ctx_cancel(source->ctx, (struct curfew_cause){ signal, text });
 }
 
 static void signal_source_free(struct source *s) {

@@ -19,14 +19,14 @@ static const struct curfew_cause plain = { 0, NULL };
 static struct curfew_ctx *derive(struct curfew_ctx *parent) {
         struct curfew_ctx *ctx = NULL;
 
-        assert_eq(ctx_new(parent, CLOCK_NEVER, &plain, &ctx), 0);
+        assert_eq(ctx_new(parent, &ctx), 0);
         return ctx;
 }
 
 static struct curfew_ctx *derive_deadline(struct curfew_ctx *parent, int64_t deadline) {
         struct curfew_ctx *ctx = NULL;
 
-        assert_eq(ctx_new(parent, deadline, &plain, &ctx), 0);
+        assert_eq(ctx_new_with_deadline(parent, deadline, plain, &ctx), 0);
         return ctx;
 }
 
@@ -39,6 +39,8 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
 
 static bool fails(void) {
         return atomic_fetch_add(&allocations, 1) + 1 == fail_at;
@@ -50,6 +52,10 @@ void *__wrap_malloc(size_t size) {
 
 void *__wrap_calloc(size_t n, size_t size) {
         return fails() ? NULL : __real_calloc(n, size);
+}
+
+char *__wrap_strdup(const char *text) {
+        return fails() ? NULL : __real_strdup(text);
 }
 
 static unsigned long count_from(unsigned long *mark) {
@@ -68,7 +74,7 @@ static void test_allocations(void) {
         static const int key;
         unsigned long mark = atomic_load(&allocations);
         struct curfew_ctx *root = derive(NULL), *child, *deadline, *value = NULL;
-        struct curfew_after *after;
+        struct curfew_after *first, *second;
 
         assert_eq(count_from(&mark), 1);
         child = derive(root);
@@ -77,16 +83,24 @@ static void test_allocations(void) {
         assert_eq(count_from(&mark), 1);
         assert_eq(value_new(deadline, &key, NULL, NULL, &value), 0);
         assert_eq(count_from(&mark), 1);
-        assert_eq(curfew_ctx_after(value, do_nothing, NULL, &after), 0);
+        assert_eq(curfew_ctx_after(value, do_nothing, NULL, &first), 0);
+        assert_eq(count_from(&mark), 2); /* itself, and the list that it is the first on */
+        assert_eq(curfew_ctx_after(value, do_nothing, NULL, &second), 0);
         assert_eq(count_from(&mark), 1);
         assert_eq(ctx_look(value, 1000), -ETIMEDOUT);
-        ctx_cancel(root, &plain);
+        ctx_cancel(root, plain);
         assert_eq(count_from(&mark), 0);
-        curfew_after_free(after);
+        curfew_after_free(first);
+        curfew_after_free(second);
         curfew_ctx_unref(value);
         curfew_ctx_unref(deadline);
         curfew_ctx_unref(child);
         curfew_ctx_unref(root);
+}
+
+/* With the word that malloc adds, a node is a cache line. */
+static void test_size(void) {
+        assert_le(sizeof(struct curfew_ctx) + sizeof(size_t), 64);
 }
 
 /* A source that is looked at: it counts, and cancels its context when it is told to. */
@@ -101,7 +115,7 @@ static void fake_look(struct source *source) {
 
         ++fake->looks;
         if (fake->fires)
-                ctx_cancel(source->ctx, &(struct curfew_cause){ 7, "source" });
+                ctx_cancel(source->ctx, (struct curfew_cause){ 7, "source" });
 }
 
 static void fake_free(struct source *source) {
@@ -127,7 +141,7 @@ static int build_one(
         static const int key;
 
         switch (kind) {
-        case 0: return ctx_new(parent, 1000, &cause, ret);
+        case 0: return ctx_new_with_deadline(parent, 1000, cause, ret);
         case 1: return ctx_new_without_cancel(parent, ret);
         case 2: return value_new(parent, &key, NULL, count_release, ret);
         case 3: return source_new(parent, &fake->source, ret);
@@ -158,8 +172,8 @@ static void test_out_of_memory(void) {
                         assert_true(ctx == parent);
                         assert_eq(released, kind > 2);
                         assert_eq(fake.frees, kind > 3);
-                        assert_true(list_is_empty(&parent->children));
-                        assert_true(list_is_empty(&parent->afters));
+                        assert_null(parent->children);
+                        assert_true(!parent->sequel || list_is_empty(&parent->sequel->afters));
                 }
         }
         assert_eq(released, 1);
@@ -172,11 +186,13 @@ static void test_after_without_memory(void) {
         struct curfew_ctx *ctx = derive(NULL);
         struct curfew_after *after = (struct curfew_after *)ctx;
 
-        fail_at = atomic_load(&allocations) + 1;
-        assert_eq(curfew_ctx_after(ctx, do_nothing, NULL, &after), -ENOMEM);
-        fail_at = 0;
-        assert_true(after == (struct curfew_after *)ctx);
-        assert_eq(atomic_load(&ctx->refs), 1);
+        for (unsigned k = 1; k <= 2; ++k) {
+                fail_at = atomic_load(&allocations) + k;
+                assert_eq(curfew_ctx_after(ctx, do_nothing, NULL, &after), -ENOMEM);
+                fail_at = 0;
+                assert_true(after == (struct curfew_after *)ctx);
+                assert_eq(atomic_load(&ctx->refs), 1);
+        }
         curfew_ctx_unref(ctx);
 }
 
@@ -186,14 +202,14 @@ static void test_cancel_without_memory(void) {
         const struct curfew_cause cause = { 12, "a text" };
 
         fail_at = atomic_load(&allocations) + 1;
-        assert_eq(ctx_cancel(ctx, &cause), -ENOMEM);
+        assert_eq(ctx_cancel(ctx, cause), -ENOMEM);
         fail_at = 0;
         assert_eq(ctx_look(ctx, 0), -ECANCELED);
         assert_eq(ctx_get_cause(ctx).code, 12);
         assert_null(ctx_get_cause(ctx).text);
 
         fail_at = atomic_load(&allocations) + 1;
-        assert_eq(ctx_cancel(ctx, &cause), 0); /* done already: nothing to be kept */
+        assert_eq(ctx_cancel(ctx, cause), 0); /* done already: nothing to be kept */
         fail_at = 0;
         curfew_ctx_unref(ctx);
 }
@@ -201,32 +217,75 @@ static void test_cancel_without_memory(void) {
 /* go 4, 5, 6: a parent lists the live children, and only these. */
 static void test_children_unlink(void) {
         struct curfew_ctx *parent = derive(NULL), *a = derive(parent),
-                          *b = derive_deadline(parent, 5), *c = derive(parent);
+                          *b = derive_deadline(parent, 5), *c = derive(parent), *last;
         struct curfew_after *after;
 
-        ctx_cancel(a, &plain);
+        ctx_cancel(a, plain);
         assert_eq(ctx_look(parent, 0), 0);
-        assert_false(list_is_linked(&a->sibling));
-        assert_true(parent->children.next == &b->sibling);
+        assert_true(parent->children == &b->sibling);
+        assert_true(parent->children->next == &c->sibling);
+        assert_true(parent->children->prev == &c->sibling);
+        assert_true(c->sibling.next == &b->sibling);
         assert_eq(ctx_look(b, 5), -ETIMEDOUT);
-        assert_true(parent->children.next == &c->sibling);
-        c = curfew_ctx_unref(c);
-        assert_true(list_is_empty(&parent->children));
+        assert_true(parent->children == &c->sibling);
+        assert_false(list_is_linked(&c->sibling));
+        curfew_ctx_unref(c);
+        assert_null(parent->children);
 
         assert_eq(curfew_ctx_after(parent, do_nothing, NULL, &after), 0);
-        assert_false(list_is_empty(&parent->afters));
+        assert_false(list_is_empty(&parent->sequel->afters));
         assert_eq(curfew_after_stop(after), 1);
-        assert_true(list_is_empty(&parent->afters));
+        assert_true(list_is_empty(&parent->sequel->afters));
         curfew_after_free(after);
 
         c = derive(parent);
-        ctx_cancel(parent, &plain);
-        assert_true(list_is_empty(&parent->children));
+        last = derive(parent);
+        assert_true(parent->children->prev == &last->sibling);
+        curfew_ctx_unref(last);
+        assert_true(parent->children == &c->sibling);
+        assert_false(list_is_linked(&c->sibling));
+        ctx_cancel(parent, plain);
+        assert_null(parent->children);
         curfew_ctx_unref(a);
         curfew_ctx_unref(b);
         curfew_ctx_unref(c);
         assert_eq(atomic_load(&parent->refs), 1);
         curfew_ctx_unref(parent);
+}
+
+/* The cause is that of the nearest above, or itself, where an end began. */
+static void test_causes(void) {
+        struct curfew_ctx *top = derive(NULL), *a = derive(top), *below_a = derive(a),
+                          *b = derive(top), *owner = NULL, *below_owner, *late_a, *late_b;
+
+        assert_eq(ctx_new_with_deadline(b, 100, (struct curfew_cause){ 3, "three" }, &owner), 0);
+        below_owner = derive_deadline(owner, 200);
+        ctx_cancel(a, (struct curfew_cause){ 1, "one" });
+        assert_eq(ctx_look(below_owner, 100), -ETIMEDOUT);
+        late_a = derive(below_a);
+        ctx_cancel(top, (struct curfew_cause){ 2, NULL });
+        late_b = derive(b);
+
+        assert_str(ctx_get_cause(a).text, "one");
+        assert_str(ctx_get_cause(below_a).text, "one");
+        assert_str(ctx_get_cause(late_a).text, "one");
+        assert_str(ctx_get_cause(owner).text, "three");
+        assert_str(ctx_get_cause(below_owner).text, "three");
+        assert_eq(ctx_get_err(below_owner), -ETIMEDOUT);
+        assert_eq(ctx_get_cause(b).code, 2);
+        assert_eq(ctx_get_cause(late_b).code, 2);
+        assert_eq(ctx_get_err(late_b), -ECANCELED);
+        assert_eq(late_a->terms->deadline, CLOCK_NEVER);
+        assert_eq(below_owner->terms->deadline, 100);
+
+        curfew_ctx_unref(top);
+        curfew_ctx_unref(a);
+        curfew_ctx_unref(below_a);
+        curfew_ctx_unref(late_a);
+        curfew_ctx_unref(b);
+        curfew_ctx_unref(late_b);
+        curfew_ctx_unref(owner);
+        curfew_ctx_unref(below_owner);
 }
 
 /* The deadline's owner ends, and all below it, whichever of them is looked at. */
@@ -256,7 +315,7 @@ static void test_sources(void) {
         assert_eq(source_new(NULL, &outer.source, &top), 0);
         assert_eq(source_new(top, &inner.source, &below), 0);
         assert_eq(merge_new((struct curfew_ctx *[]){ other, below }, 2, &merged), 0);
-        assert_eq(merged->sources->n, 2);
+        assert_eq(merged->terms->sources->n, 2);
         assert_eq(ctx_look(merged, 0), 0);
         assert_eq(ctx_look(top, 0), 0);
         assert_eq(outer.looks, 2);
@@ -281,8 +340,8 @@ static void test_sources(void) {
         assert_eq(inner.frees, 1);
 }
 
-/* A merge that is looked at when the owner of its deadline has ended, but has not told it yet. The
- * bell of the merge that is told before looks at it just then. */
+/* A merge, or what is below it, that is looked at when the owner of its deadline has ended, but has
+ * not told it yet. The bell of the merge that is told before looks at it just then. */
 struct peek {
         struct ctx_bell bell;
         struct curfew_ctx *at;
@@ -300,17 +359,22 @@ static void peek_free(struct ctx_bell *bell) {
         (void)bell;
 }
 
-static void test_merge_that_is_not_told_yet(void) {
-        struct curfew_ctx *owner = derive_deadline(NULL, 100), *first = NULL, *second = NULL;
+static void test_merge_that_is_not_told_yet(bool below) {
+        struct curfew_ctx *owner = derive_deadline(NULL, 100), *first = NULL, *second = NULL,
+                          *child;
         struct peek peek = { .bell = { peek_ring, peek_free } };
 
         assert_eq(merge_new(&owner, 1, &first), 0);
         assert_eq(merge_new(&owner, 1, &second), 0);
-        peek.at = second;
+        child = derive(second);
+        peek.at = below ? child : second;
+        assert_eq(ctx_prepare_sequel(first), 0);
         assert_null(ctx_set_bell(first, &peek.bell));
-        assert_eq(ctx_cancel(owner, &(struct curfew_cause){ 6, "six" }), 0);
+        assert_eq(ctx_cancel(owner, (struct curfew_cause){ 6, "six" }), 0);
         assert_eq(peek.err, -ECANCELED);
         assert_eq(ctx_get_cause(second).code, 6);
+        assert_eq(ctx_get_cause(child).code, 6);
+        curfew_ctx_unref(child);
         curfew_ctx_unref(first);
         curfew_ctx_unref(second);
         curfew_ctx_unref(owner);
@@ -325,7 +389,7 @@ static void test_merge_expires(void) {
         assert_eq(merge_new(&merged[0], 1, &merged[1]), 0);
         assert_eq(merge_new(&owner, 1, &merged[2]), 0);
         child = derive_deadline(merged[1], 150);
-        assert_eq(child->deadline, 100);
+        assert_eq(child->terms->deadline, 100);
         assert_eq(ctx_look(child, 99), 0);
         assert_eq(ctx_look(child, 100), -ETIMEDOUT);
         for (unsigned i = 0; i < 3; ++i)
@@ -377,28 +441,35 @@ static void test_merge_finds_in_order(void) {
 }
 
 static void cancel_value(void *ctx) {
-        ctx_cancel(ctx, &plain);
+        ctx_cancel(ctx, plain);
+}
+
+static void set_flag(void *flag) {
+        *(bool *)flag = true;
 }
 
 /* A merge that nobody holds any more, but that has not been freed, when its parent ends: the value
- * that goes before it ends the parent. */
+ * that goes before it ends the parent. It is gone, so nothing follows from that. */
 static void test_merge_told_when_dead(void) {
         static const int key;
         struct curfew_ctx *parent = derive(NULL), *merged = NULL, *both = NULL,
                           *value = derive_value(NULL, &key, parent, cancel_value);
+        bool called = false;
 
         assert_eq(merge_new(&parent, 1, &merged), 0);
+        assert_eq(curfew_ctx_after(merged, set_flag, &called, NULL), 0);
         assert_eq(merge_new((struct curfew_ctx *[]){ value, merged }, 2, &both), 0);
         curfew_ctx_unref(value);
         curfew_ctx_unref(merged);
         curfew_ctx_unref(both);
+        assert_false(called);
         assert_eq(ctx_get_err(parent), -ECANCELED);
         assert_eq(atomic_load(&parent->refs), 1);
         curfew_ctx_unref(parent);
 }
 
-/* Letting go of a merge that is just being told waits until it has been: its bell, which holds that
- * up, is freed only after it has rung. */
+/* Letting go of a context that is just ending, or of a merge that is just being told, waits until
+ * it has: its bell, which holds that up, is freed only after it has rung. */
 struct hold {
         struct ctx_bell bell;
         int entered[2], leave[2];
@@ -419,26 +490,28 @@ static void hold_free(struct ctx_bell *bell) {
 }
 
 static void *cancel_it(void *ctx) {
-        ctx_cancel(ctx, &plain);
+        ctx_cancel(ctx, plain);
         return NULL;
 }
 
-static void test_merge_goes_while_told(void) {
+static void test_goes_while_rung(bool is_merge) {
         struct hold hold = { .bell = { hold_ring, hold_free } };
-        struct curfew_ctx *parent = derive(NULL), *merged = NULL;
+        struct curfew_ctx *parent = derive(NULL), *ctx = is_merge ? NULL : derive(parent);
         pthread_t thread;
         char c;
 
         assert_eq(pipe(hold.entered), 0);
         assert_eq(pipe(hold.leave), 0);
-        assert_eq(merge_new(&parent, 1, &merged), 0);
-        assert_null(ctx_set_bell(merged, &hold.bell));
-        assert_true(ctx_set_bell(merged, &(struct ctx_bell){ hold_ring, NULL }) == &hold.bell);
+        if (is_merge)
+                assert_eq(merge_new(&parent, 1, &ctx), 0);
+        assert_eq(ctx_prepare_sequel(ctx), 0);
+        assert_null(ctx_set_bell(ctx, &hold.bell));
+        assert_true(ctx_set_bell(ctx, &(struct ctx_bell){ hold_ring, NULL }) == &hold.bell);
 
         assert_eq(pthread_create(&thread, NULL, cancel_it, parent), 0);
         assert_eq(read(hold.entered[0], &c, 1), 1);
         assert_eq(write(hold.leave[1], "x", 1), 1);
-        curfew_ctx_unref(merged);
+        curfew_ctx_unref(ctx);
         assert_eq(pthread_join(thread, NULL), 0);
         for (unsigned i = 0; i < 2; ++i) {
                 close(hold.entered[i]);
@@ -453,7 +526,7 @@ static void test_chain(bool free_top_first) {
 
         for (unsigned i = 0; i < MILLION; ++i)
                 chain[i] = derive(i > 0 ? chain[i - 1] : NULL);
-        ctx_cancel(chain[0], &plain);
+        ctx_cancel(chain[0], plain);
         assert_eq(ctx_look(chain[MILLION - 1], 0), -ECANCELED);
         for (unsigned i = 0; i < MILLION; ++i)
                 curfew_ctx_unref(chain[free_top_first ? i : MILLION - 1 - i]);
@@ -479,7 +552,7 @@ static void test_million_children(void) {
 
         for (unsigned i = 0; i < MILLION; ++i)
                 children[i] = derive(parent);
-        ctx_cancel(parent, &plain);
+        ctx_cancel(parent, plain);
         for (unsigned i = 0; i < MILLION; ++i) {
                 assert_eq(ctx_look(children[i], 0), -ECANCELED);
                 curfew_ctx_unref(children[i]);
@@ -500,7 +573,7 @@ static void test_chain_of_merges(void) {
         assert_true(ctx_find(chain[N - 1], &key, &value));
         assert_true(value == chain);
         assert_false(ctx_find(chain[N - 1], chain, &value));
-        ctx_cancel(chain[0], &plain);
+        ctx_cancel(chain[0], plain);
         assert_eq(ctx_look(chain[N - 1], 0), -ECANCELED);
         for (unsigned i = 0; i < N; ++i)
                 curfew_ctx_unref(chain[i]);
@@ -543,12 +616,12 @@ static void *busy(void *arg) {
                         curfew_ctx_after(merged, do_nothing, NULL, state & 1 << 16 ? &after : NULL),
                         0);
                 if (state & 1 << 17)
-                        ctx_cancel(state & 1 << 18 ? child : other, &plain);
+                        ctx_cancel(state & 1 << 18 ? child : other, plain);
                 if (state & 1 << 19)
                         curfew_after_free(after), after = NULL;
                 curfew_ctx_unref(child);
                 if (i == 1000)
-                        ctx_cancel(shared, &plain);
+                        ctx_cancel(shared, plain);
                 assert_true(ctx_look(merged, 0) == 0 || ctx_look(merged, 0) == -ECANCELED);
                 curfew_ctx_unref(merged);
                 curfew_after_free(after);
@@ -567,21 +640,25 @@ static void test_threads(void) {
                 for (unsigned i = 0; i < 4; ++i)
                         assert_eq(pthread_join(threads[i], NULL), 0);
                 assert_eq(atomic_load(&shared->refs), 1);
-                assert_true(list_is_empty(&shared->children));
+                assert_null(shared->children);
                 curfew_ctx_unref(shared);
         }
 }
 
-/* A merge that is let go of just while a parent ends on another thread. */
+/* A merge that is let go of just while a parent ends on another thread: by itself, or with what is
+ * below it. */
 static void test_merge_freed_while_told(void) {
-        for (unsigned i = 0; i < 500; ++i) {
-                struct curfew_ctx *parent = derive(NULL), *merged = NULL;
+        for (unsigned i = 0; i < 1000; ++i) {
+                struct curfew_ctx *parent = derive(NULL), *merged = NULL, *last;
                 pthread_t thread;
 
                 assert_eq(merge_new(&parent, 1, &merged), 0);
-                assert_eq(curfew_ctx_after(merged, do_nothing, NULL, NULL), 0);
-                assert_eq(pthread_create(&thread, NULL, cancel_it, parent), 0);
+                if (i % 4 < 2)
+                        assert_eq(curfew_ctx_after(merged, do_nothing, NULL, NULL), 0);
+                last = i % 2 == 0 ? curfew_ctx_ref(merged) : derive(merged);
                 curfew_ctx_unref(merged);
+                assert_eq(pthread_create(&thread, NULL, cancel_it, parent), 0);
+                curfew_ctx_unref(last);
                 assert_eq(pthread_join(thread, NULL), 0);
                 assert_eq(atomic_load(&parent->refs), 1);
                 curfew_ctx_unref(parent);
@@ -637,17 +714,21 @@ int main(void) {
         test_bound(300);
 
         test_allocations();
+        test_size();
         test_out_of_memory();
         test_after_without_memory();
         test_cancel_without_memory();
         test_children_unlink();
+        test_causes();
         test_expiry_ends_the_owner();
         test_sources();
-        test_merge_that_is_not_told_yet();
+        test_merge_that_is_not_told_yet(false);
+        test_merge_that_is_not_told_yet(true);
         test_merge_expires();
         test_merge_finds_in_order();
         test_merge_told_when_dead();
-        test_merge_goes_while_told();
+        test_goes_while_rung(false);
+        test_goes_while_rung(true);
         test_shapes_on_a_small_stack();
         test_threads();
         test_merge_freed_while_told();

@@ -26,3 +26,8 @@ static inline bool refs_drop(atomic_uint *refs) {
         atomic_store_explicit(refs, n - 1, memory_order_relaxed);
         return n == 1;
 }
+
+/* Whether the last has been dropped already. */
+static inline bool refs_gone(const atomic_uint *refs) {
+        return atomic_load_explicit(refs, memory_order_relaxed) == 0;
+}

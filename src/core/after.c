@@ -18,11 +18,6 @@
  * holds on to the lock, and with it to the memory that a queue may itself lie in.
  */
 
-void after_queue_init(struct after_queue *queue, struct root *root) {
-        queue->root = root;
-        queue->in_use = false;
-}
-
 /* Only now, since most ends have nothing that follows. */
 static void start_use(struct after_queue *queue) {
         root_ref(queue->root);
@@ -36,6 +31,15 @@ void after_queue_add(struct after_queue *queue, struct curfew_after *after) {
         if (!queue->in_use)
                 start_use(queue);
         list_append(after->tell ? &queue->tells : &queue->calls, &after->link);
+}
+
+void after_queue_take(struct after_queue *queue, struct list *afters) {
+        struct list *first;
+
+        while ((first = list_first(afters))) {
+                list_unlink(first);
+                after_queue_add(queue, list_entry(first, struct curfew_after, link));
+        }
 }
 
 /* The next one whose turn it is, or NULL. */
@@ -90,11 +94,8 @@ static void call_all(struct after_queue *queue) {
         root_unref(root);
 }
 
-void after_queue_run(struct after_queue *queue) {
+void after_queue_work(struct after_queue *queue) {
         struct list *others = &queue->link, *first;
-
-        if (!queue->in_use)
-                return;
 
         tell_all(queue, others);
         list_for_each (i, others)

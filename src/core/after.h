@@ -31,13 +31,22 @@ struct after_queue {
         bool in_use;
 };
 
-void after_queue_init(struct after_queue *queue, struct root *root);
+static inline void after_queue_init(struct after_queue *queue, struct root *root) {
+        queue->root = root;
+        queue->in_use = false;
+}
 
-/* Under the root's lock. */
+/* Under the root's lock: one, or all on a list. */
 void after_queue_add(struct after_queue *queue, struct curfew_after *after);
+void after_queue_take(struct after_queue *queue, struct list *afters);
 
 /* Do all of it, and all that follows from it in other trees. No lock is held. */
-void after_queue_run(struct after_queue *queue);
+void after_queue_work(struct after_queue *queue);
+
+static inline void after_queue_run(struct after_queue *queue) {
+        if (queue->in_use)
+                after_queue_work(queue);
+}
 
 /* From now on nothing is told; waits while that is being done. For those with a `tell` only. */
 void after_withdraw(struct curfew_after *after);

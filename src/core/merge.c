@@ -14,7 +14,7 @@
  */
 
 struct merge {
-        struct curfew_ctx ctx;
+        struct ctx_of_kind base;
         struct after_queue queue; /* what follows when a parent has told; it does so once */
         size_t n;
         struct merge_parent {
@@ -24,7 +24,7 @@ struct merge {
 };
 
 static bool merge_find(const struct curfew_ctx **ctx, const void *key, void **ret) {
-        const struct merge *merge = container_of(*ctx, const struct merge, ctx);
+        const struct merge *merge = container_of(*ctx, const struct merge, base.ctx);
 
         /* In order; the last is left to the caller, so that a chain of merges takes no stack. */
         *ctx = merge->n > 0 ? merge->parents[merge->n - 1].after.ctx : NULL;
@@ -35,24 +35,32 @@ static bool merge_find(const struct curfew_ctx **ctx, const void *key, void **re
 }
 
 static void merge_free(struct curfew_ctx *ctx, struct list *dead) {
-        struct merge *merge = container_of(ctx, struct merge, ctx);
+        struct merge *merge = container_of(ctx, struct merge, base.ctx);
 
         for (size_t i = 0; i < merge->n; ++i) {
                 after_withdraw(&merge->parents[i].after);
                 ctx_release(merge->parents[i].after.ctx, dead);
         }
-        free((struct sources *)ctx->sources);
+        free(ctx->terms->sources);
 }
 
 static const struct ctx_kind merge_kind = { .find = merge_find, .free = merge_free };
 
 static void tell(struct curfew_after *after, struct list *queues) {
         struct merge *merge = container_of(after, struct merge_parent, after)->merge;
-        const struct curfew_ctx *parent = after->ctx;
 
-        if (ctx_follow(&merge->ctx, ctx_get_err(parent), parent->origin, &merge->queue) &&
-                merge->queue.in_use)
+        if (ctx_follow(&merge->base.ctx, after->ctx, &merge->queue) && merge->queue.in_use)
                 list_append(queues, &merge->queue.link);
+}
+
+/* After this, nothing that has to do with them can fail. */
+static int prepare_parents(struct curfew_ctx *const ctxs[], size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < n; ++i)
+                if (ctxs[i])
+                        r = ctx_prepare_sequel(ctxs[i]);
+        return r;
 }
 
 static void add_parent(struct merge *merge, struct curfew_ctx *ctx) {
@@ -60,10 +68,8 @@ static void add_parent(struct merge *merge, struct curfew_ctx *ctx) {
 
         *parent = (struct merge_parent){ .after = { .tell = tell }, .merge = merge };
         parent->after.ctx = curfew_ctx_ref(ctx);
-        if (ctx->deadline < merge->ctx.deadline) {
-                merge->ctx.deadline = ctx->deadline;
-                merge->ctx.origin = ctx_get_origin(ctx);
-        }
+        if (ctx->terms->deadline < merge->base.ctx.terms->deadline)
+                ctx_set_deadline(&merge->base.ctx, ctx->terms->deadline, ctx->terms->owner);
 }
 
 int merge_new(struct curfew_ctx *const ctxs[], size_t n, struct curfew_ctx **ret) {
@@ -72,17 +78,21 @@ int merge_new(struct curfew_ctx *const ctxs[], size_t n, struct curfew_ctx **ret
         struct merge *merge;
         int r;
 
+        r = prepare_parents(ctxs, n);
+        if (r < 0)
+                return r;
         r = sources_join(ctxs, n, 0, &sources);
         if (r < 0)
                 return r;
-        r = ctx_alloc(sizeof(*merge) + n * sizeof(merge->parents[0]), &merge_kind, NULL, &ctx);
+        r = ctx_alloc(
+                sizeof(*merge) + n * sizeof(merge->parents[0]), &merge_kind, NULL, false, &ctx);
         if (r < 0)
                 return r;
 
-        ctx->sources = steal_ptr(sources);
-        merge = container_of(ctx, struct merge, ctx);
+        ctx_set_sources(ctx, steal_ptr(sources));
+        merge = container_of(ctx, struct merge, base.ctx);
         merge->n = 0;
-        after_queue_init(&merge->queue, ctx->root);
+        after_queue_init(&merge->queue, ctx->terms->root);
         for (size_t i = 0; i < n; ++i)
                 if (ctxs[i])
                         add_parent(merge, ctxs[i]);

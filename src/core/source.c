@@ -2,7 +2,7 @@
 #include "core/source.h"
 
 struct source_ctx {
-        struct curfew_ctx ctx;
+        struct ctx_of_kind base;
         struct source *source;
 };
 
@@ -13,16 +13,16 @@ static bool source_find(
 }
 
 static void source_free(struct curfew_ctx *ctx, struct list *dead _unused_) {
-        struct source_ctx *own = container_of(ctx, struct source_ctx, ctx);
+        struct source_ctx *own = container_of(ctx, struct source_ctx, base.ctx);
 
         own->source->free(own->source);
-        free((struct sources *)ctx->sources);
+        free(ctx->terms->sources);
 }
 
 static const struct ctx_kind source_kind = { .find = source_find, .free = source_free };
 
 static size_t count(const struct curfew_ctx *ctx) {
-        return ctx && ctx->sources ? ctx->sources->n : 0;
+        return ctx && ctx->terms->sources ? ctx->terms->sources->n : 0;
 }
 
 int sources_join(struct curfew_ctx *const ctxs[], size_t n, size_t room, struct sources **ret) {
@@ -43,7 +43,7 @@ int sources_join(struct curfew_ctx *const ctxs[], size_t n, size_t room, struct 
         sources->n = 0;
         for (size_t i = 0; i < n; ++i)
                 for (size_t j = 0; j < count(ctxs[i]); ++j)
-                        sources->list[sources->n++] = ctxs[i]->sources->list[j];
+                        sources->list[sources->n++] = ctxs[i]->terms->sources->list[j];
         *ret = sources;
         return 0;
 }
@@ -57,15 +57,15 @@ int source_new(struct curfew_ctx *parent, struct source *source, struct curfew_c
         r = sources_join(&parent, 1, 1, &sources);
         if (r < 0)
                 return r;
-        r = ctx_alloc(sizeof(*own), &source_kind, parent ? parent->root : NULL, &ctx);
+        r = ctx_alloc(sizeof(*own), &source_kind, parent, true, &ctx);
         if (r < 0)
                 return r;
 
-        own = container_of(ctx, struct source_ctx, ctx);
+        own = container_of(ctx, struct source_ctx, base.ctx);
         own->source = source;
         source->ctx = ctx;
         sources->list[sources->n++] = source;
-        ctx->sources = steal_ptr(sources);
+        ctx_set_sources(ctx, steal_ptr(sources));
         ctx_attach(ctx, parent);
         *ret = ctx;
         return 0;
