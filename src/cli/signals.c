@@ -13,13 +13,12 @@
  * it had been sent to it. What stays out are faults, which are curfew's own, and what doesn't end a
  * process.
  *
- * A signal that is ignored from the start (nohup; a shell's background jobs) is left alone. It must
- * not even be blocked: a blocked signal is kept, ignored or not.
+ * A signal that is ignored from the start (nohup; a shell's background jobs) is to be ignored here
+ * as well. To block it is no harm, but a blocked signal is kept, ignored or not: so that is asked
+ * of those that come, which are few, and not of all that could.
  */
 
 static bool is_received(int signal) {
-        struct sigaction action;
-
         switch (signal) {
         case SIGKILL:
         case SIGSTOP:
@@ -38,8 +37,13 @@ static bool is_received(int signal) {
         case SIGURG:
         case SIGWINCH: return false;
         }
-        return curfew_signal_name(signal) && sigaction(signal, NULL, &action) == 0 &&
-               action.sa_handler != SIG_IGN;
+        return curfew_signal_name(signal) != NULL;
+}
+
+static bool is_ignored(int signal) {
+        struct sigaction action;
+
+        return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 int signals_open(bool children) {
@@ -64,9 +68,13 @@ int signals_open(bool children) {
 int signals_next(int fd) {
         struct signalfd_siginfo info;
 
-        while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-                if (info.ssi_signo != SIGPIPE || info.ssi_pid != (uint32_t)getpid())
-                        return (int)info.ssi_signo;
+        while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+                int signal = (int)info.ssi_signo;
+                bool own = signal == SIGPIPE && info.ssi_pid == (uint32_t)getpid();
+
+                if (!own && !is_ignored(signal))
+                        return signal;
+        }
         return 0;
 }
 
