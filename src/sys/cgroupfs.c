@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "sys/cgroupfs.h"
 #include "base/ascii.h"
+#include "sys/dir.h"
 
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -24,6 +24,7 @@
 
 #define ROOT_INODE  1           /* the first that a hierarchy gives (kernfs) */
 #define FIRST_SPACE 0xEFFFFFFBU /* the inode of the cgroup namespace that is there at boot */
+#define FIRST_SIZE  1024        /* of a text, most of which are shorter */
 
 static int read_all(int fd, char **ret) {
         _cleanup_(freep) char *text = NULL;
@@ -31,13 +32,14 @@ static int read_all(int fd, char **ret) {
         ssize_t n;
 
         do {
-                if (size - used < 1024) {
-                        char *grown = realloc(text, size + 8192);
+                if (size - used < FIRST_SIZE / 2) {
+                        size_t more = size > 0 ? 2 * size : FIRST_SIZE;
+                        char *grown = realloc(text, more);
 
                         if (!grown)
                                 return -ENOMEM;
                         text = grown;
-                        size += 8192;
+                        size = more;
                 }
                 n = read(fd, text + used, size - used - 1);
                 used += n > 0 ? (size_t)n : 0;
@@ -53,7 +55,7 @@ static int read_all(int fd, char **ret) {
 static int read_file(const char *path, char **ret) {
         _cleanup_(close_fdp) int fd = -1;
 
-        fd = raise_fd(open(path, O_RDONLY | O_CLOEXEC));
+        fd = raise_fd(openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
         return fd < 0 ? -errno : read_all(fd, ret);
 }
 
@@ -119,9 +121,11 @@ static int open_below(const char *point, const char *group) {
         _cleanup_(freep) char *path = NULL;
         int fd;
 
-        if (asprintf(&path, "%s%s", point, group) < 0)
+        path = malloc(strlen(point) + strlen(group) + 1);
+        if (!path)
                 return -ENOMEM;
-        fd = raise_fd(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        dir_append(dir_append(path, point), group);
+        fd = raise_fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         return fd < 0 ? -errno : fd;
 }
 
