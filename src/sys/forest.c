@@ -34,9 +34,15 @@ int forest_check(struct forest *forest) {
 
         self.pidfd = forest->kit.host;
         forest->pins_groups = child_signal_group(&self, 0) != -EINVAL;
-        forest->has_proc = proc_is_ours();
         forest->checked = true;
         return 0;
+}
+
+/* Most trees end without ever being searched. */
+bool forest_has_proc(struct forest *forest) {
+        if (forest->proc == FOREST_PROC_UNKNOWN)
+                forest->proc = proc_is_ours() ? FOREST_PROC_IS_OURS : FOREST_PROC_IS_NOT;
+        return forest->proc == FOREST_PROC_IS_OURS;
 }
 
 void forest_deinit(struct forest *forest) {
@@ -127,7 +133,7 @@ static int prepare_any(struct forest *forest) {
 }
 
 int forest_prepare_keeper(struct forest *forest) {
-        int r = forest->has_proc ? prepare_any(forest) : -ENOENT;
+        int r = forest_has_proc(forest) ? prepare_any(forest) : -ENOENT;
 
         return r < 0 ? r : spawn_stack_init(&forest->stack);
 }

@@ -11,12 +11,19 @@
 #include "sys/spawn.h"
 #include "sys/ward.h"
 
+/* Whether /proc shows the processes by the numbers they have here. */
+enum forest_proc {
+        FOREST_PROC_UNKNOWN, /* nobody has had to know */
+        FOREST_PROC_IS_OURS,
+        FOREST_PROC_IS_NOT,
+};
+
 struct forest {
         struct loop *loop;
         struct spawn_stack stack; /* the leader's, where the keeper uses the kit's */
         bool checked;             /* … and found that it can stop processes */
         bool pins_groups;         /* a pidfd stands for its process group, too (Linux 6.9) */
-        bool has_proc;            /* /proc shows the processes by the numbers they have here */
+        enum forest_proc proc;
         struct spares spares;
         struct keeper_kit kit;
 
@@ -43,6 +50,8 @@ void forest_release_ward(struct forest *forest, size_t index);
 /* Whether this kernel can signal processes by their pidfds; without that nothing can be stopped.
  * -ENOSYS: it, or a filter of system calls, is too old. */
 int forest_check(struct forest *forest);
+
+bool forest_has_proc(struct forest *forest);
 
 /* Everything that a tree with a keeper needs, or a tree in a control group. */
 int forest_prepare_keeper(struct forest *forest);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sys/spares.h"
+#include "sys/call.h"
 
 #include <fcntl.h>
 
@@ -19,7 +20,8 @@ void spares_deinit(struct spares *spares) {
 void spares_fill(struct spares *spares) {
         for (size_t i = 0; i < SPARES; ++i)
                 if (spares->fds[i] < 0)
-                        spares->fds[i] = fcntl(spares->filler, F_DUPFD_CLOEXEC, 3);
+                        spares->fds[i] = (int)sys_call(
+                                SYS_fcntl, spares->filler, F_DUPFD_CLOEXEC, 3);
 }
 
 void spares_drop(struct spares *spares) {

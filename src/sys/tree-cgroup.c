@@ -127,7 +127,7 @@ static int look(struct tree *tree, struct child_exit *ret) {
 static int sweep(struct tree *tree, struct sweep *sweep) {
         _cleanup_(close_fdp) int group = -1;
 
-        group = tree->forest->has_proc ? open_group(tree) : -ENOENT;
+        group = forest_has_proc(tree->forest) ? open_group(tree) : -ENOENT;
         return group < 0 ? group : cgroup_sweep(group, name_of(tree), sweep);
 }
 
@@ -141,7 +141,7 @@ static int end(struct tree *tree) {
 static int list(struct tree *tree, struct proc_list *ret) {
         _cleanup_(close_fdp) int group = -1;
 
-        group = tree->forest->has_proc ? open_group(tree) : -ENOENT;
+        group = forest_has_proc(tree->forest) ? open_group(tree) : -ENOENT;
         return group < 0 ? group : cgroup_list(group, ret);
 }
 

@@ -124,7 +124,7 @@ static int find(struct tree *tree, struct proc_list *ret) {
         size_t known;
         int r;
 
-        if (!tree->forest->has_proc)
+        if (!forest_has_proc(tree->forest))
                 return -ENOENT;
         r = add_known(tree, &list);
         if (r < 0)
