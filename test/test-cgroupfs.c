@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "sys/cgroupfs.h"
+#include "sys/child.h"
 #include "trial.h"
 
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
-/* The process's own group is found wherever its hierarchy is mounted, by the guess and without it.
- * Where it is, as root, is one place however it is looked for. */
+/* The process's own group is found wherever its hierarchy is mounted, by the guess and without it,
+ * and whether the kernel tells its number or not. Where it is, as root, is one place however it is
+ * looked for. */
 
 static ino_t own; /* the inode of the group */
 
@@ -20,8 +23,29 @@ static ino_t inode_of(int fd) {
         return st.st_ino;
 }
 
+/* Its number, as the kernel tells it; or 0. */
+static uint64_t told(void) {
+        struct child self = { .pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0) };
+        uint64_t id;
+
+        assert_ge(self.pidfd, 0);
+        id = child_cgroup(&self);
+        close(self.pidfd);
+        return id;
+}
+
 static void find(void) {
-        assert_eq(inode_of(cgroupfs_open()), own);
+        uint64_t id = told();
+
+        if (id != 0)
+                assert_eq(id, own);
+        assert_eq(inode_of(cgroupfs_open(id)), own);
+        assert_eq(inode_of(cgroupfs_open(0)), own);
+}
+
+static void find_nothing(void) {
+        assert_eq(cgroupfs_open(told()), -ENOENT);
+        assert_eq(cgroupfs_open(0), -ENOENT);
 }
 
 /* Its own group is the root that it sees. */
@@ -43,13 +67,13 @@ static void elsewhere(void) {
 
         assert_eq(umount(place), 0);
         assert_eq(rmdir(place), 0);
-        assert_eq(cgroupfs_open(), -ENOENT);
+        find_nothing();
 }
 
 /* What is mounted shows more than the namespace does: its root is not the namespace's. */
 static void beyond_namespace(void) {
         assert_eq(unshare(CLONE_NEWCGROUP), 0);
-        assert_eq(cgroupfs_open(), -ENOENT);
+        find_nothing();
 }
 
 /* At a usual place, but only the part that this process is in. */
@@ -86,7 +110,7 @@ int main(void) {
         test_bound(20);
         if (geteuid() != 0)
                 test_skip("it takes root to mount a hierarchy");
-        fd = cgroupfs_open();
+        fd = cgroupfs_open(0);
         if (fd < 0)
                 test_skip("no group can be made here");
 

@@ -17,9 +17,14 @@
  *
  * v2 can be all there is, or beside the controllers of v1 ("hybrid"), in a place of its own; so
  * nothing about the place is assumed. But it is guessed: the kernel writes mountinfo anew for each
- * reader, and a machine with many mounts takes longer over that than over a start. Outside of any
- * namespace a path is from the hierarchy's root, and a mount of cgroup2 that has the root's inode
- * at its top is one of all of it; where both holds at one of the usual places, that is it.
+ * reader, and a machine with many mounts takes longer over that than over a start. A guess is right
+ * where the directory has the number that the kernel gives for the group (Linux 6.13). In a
+ * container that is the mount itself, mostly, and then not even the path need be known: what the
+ * kernel has to make for the first look at a process in /proc takes as long as a clone.
+ *
+ * Before that: outside of any namespace a path is from the hierarchy's root, and a mount of cgroup2
+ * that has the root's inode at its top is one of all of it; where both holds at one of the usual
+ * places, that is it.
  */
 
 #define ROOT_INODE  1           /* the first that a hierarchy gives (kernfs) */
@@ -162,25 +167,43 @@ static bool is_whole(const char *point) {
                stat(point, &st) == 0 && st.st_ino == ROOT_INODE;
 }
 
-static int open_usual(const char *group) {
-        static const char *const points[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+static bool is_group(int fd, uint64_t id) {
+        struct statfs fs;
+        struct stat st;
 
-        if (!is_first_namespace())
-                return -ENOENT;
-        for (size_t i = 0; i < ARRAY_SIZE(points); ++i)
-                if (is_whole(points[i]))
-                        return open_below(points[i], group);
+        return fstatfs(fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC && fstat(fd, &st) == 0 &&
+               st.st_ino == id;
+}
+
+static const char *const usual[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+static int open_known(const char *group, uint64_t id) {
+        for (size_t i = 0; i < ARRAY_SIZE(usual) && id != 0; ++i) {
+                _cleanup_(close_fdp) int fd = -1;
+                int r = fd = open_below(usual[i], group);
+
+                if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+                        return r;
+                if (r >= 0 && is_group(fd, id))
+                        return steal_fd(&fd);
+        }
         return -ENOENT;
 }
 
-static int open_group(const char *group) {
+static int open_guessed(const char *group) {
+        if (!is_first_namespace())
+                return -ENOENT;
+        for (size_t i = 0; i < ARRAY_SIZE(usual); ++i)
+                if (is_whole(usual[i]))
+                        return open_below(usual[i], group);
+        return -ENOENT;
+}
+
+static int open_listed(const char *group) {
         _cleanup_(freep) char *text = NULL;
         char *rest, *line;
-        int r = open_usual(group);
+        int r = read_file("/proc/self/mountinfo", &text);
 
-        if (r != -ENOENT)
-                return r;
-        r = read_file("/proc/self/mountinfo", &text);
         if (r < 0)
                 return r;
         r = -ENOENT;
@@ -189,18 +212,29 @@ static int open_group(const char *group) {
         return r;
 }
 
+static int open_group(uint64_t id) {
+        _cleanup_(freep) char *group = NULL;
+        int r = open_known("", id);
+
+        if (r != -ENOENT)
+                return r;
+        r = find_group(&group);
+        if (r < 0)
+                return r;
+
+        r = id != 0 ? open_known(group, id) : open_guessed(group);
+        return r == -ENOENT ? open_listed(group) : r;
+}
+
 /* mkdir(2) there would tell for sure; this tells without doing it. */
 static int check(int fd) {
         return faccessat(fd, ".", W_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
-int cgroupfs_open(void) {
+int cgroupfs_open(uint64_t id) {
         _cleanup_(close_fdp) int fd = -1;
-        _cleanup_(freep) char *group = NULL;
-        int r = find_group(&group);
+        int r = fd = open_group(id);
 
-        if (r == 0)
-                r = fd = open_group(group);
         if (r >= 0)
                 r = check(fd);
         return r < 0 ? r : steal_fd(&fd);

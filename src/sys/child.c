@@ -38,8 +38,9 @@ struct pidfd_info_v0 {
 #define LOST_TIME (CLOCK_SEC / 20)
 #define KILL_TIME (2 * CLOCK_SEC) /* for SIGKILL to show */
 
-#define GET_INFO  _IOWR(0xFF, 11, struct pidfd_info_v0) /* PIDFD_GET_INFO, Linux 6.13 */
-#define INFO_EXIT (UINT64_C(1) << 3)                    /* PIDFD_INFO_EXIT, Linux 6.15 */
+#define GET_INFO   _IOWR(0xFF, 11, struct pidfd_info_v0) /* PIDFD_GET_INFO, Linux 6.13 */
+#define INFO_GROUP (UINT64_C(1) << 2)                    /* PIDFD_INFO_CGROUPID */
+#define INFO_EXIT  (UINT64_C(1) << 3)                    /* PIDFD_INFO_EXIT, Linux 6.15 */
 
 struct rusage child_rusage(const struct child_usage *usage) {
         struct rusage rusage = {
@@ -199,6 +200,14 @@ int child_signal(const struct child *child, int signal) {
 int child_signal_group(const struct child *child, int signal) {
         return (int)sys_call(
                 SYS_pidfd_send_signal, child->pidfd, signal, NULL, PIDFD_SIGNAL_PROCESS_GROUP);
+}
+
+uint64_t child_cgroup(const struct child *child) {
+        struct pidfd_info_v0 info = { .mask = INFO_GROUP };
+
+        if (ioctl(child->pidfd, GET_INFO, &info) < 0 || !(info.mask & INFO_GROUP))
+                return 0;
+        return info.cgroupid;
 }
 
 void child_release(struct child *child) {

@@ -49,6 +49,9 @@ int child_signal(const struct child *child, int signal);
  */
 int child_signal_group(const struct child *child, int signal);
 
+/* The number of its control group of cgroup v2; 0: the kernel doesn't say (Linux 6.13). */
+uint64_t child_cgroup(const struct child *child);
+
 /* 1 and how it ended, or 0 while it lives. Leaves it a zombie, so that its number (and its process
  * group's) stays ours until child_reap(). */
 int child_peek(struct child *child, struct child_exit *ret);

@@ -151,12 +151,13 @@ static void on_guard(struct keeper *guard) {
 
 /* What doesn't work here for a lasting reason is not tried again. */
 static int open_groups(struct forest *forest) {
+        const struct child self = { .pidfd = forest->kit.host };
         int r;
 
         if (forest->groups_error < 0)
                 return forest->groups_error;
 
-        r = cgroupfs_open();
+        r = cgroupfs_open(child_cgroup(&self));
         if (r >= 0)
                 forest->kit.groups = r;
         else if (r != -EMFILE && r != -ENFILE && r != -ENOMEM)
