@@ -3,7 +3,8 @@
 /*
  * What a program costs that runs another one: from the start of the wrapper to its end, around a
  * child that has no C library and around one that has. The floor is a wrapper without a C library
- * (floor.c); what curfew owns meanwhile, and the others don't, is the tree.
+ * (floor.c); what curfew owns meanwhile, and the others don't, is the tree. What that takes at
+ * least shows another one without a C library (owner.c).
  *
  *     wrapper CHILD [WRAPPER…]
  *
