@@ -76,7 +76,7 @@ outside() {
 }
 
 # The caller's own; then with those of the child, of which 62 are dispositions. These are exact. What
-# the others make depends on who is faster (14, 39, 66 and 77 on a quiet machine), so there is room.
+# the others make depends on who is faster (13, 39, 65 and 72 on a quiet machine), so there is room.
 expect 9 -- group start "$tiny"
 expect 79 -f -- group start "$tiny"
 expect 14 -- cgroup start "$tiny"

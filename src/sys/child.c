@@ -66,7 +66,8 @@ static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct child_usag
         return wait_for(P_PIDFD, pidfd, options, info, usage);
 }
 
-bool child_await(const struct child *child, int64_t deadline) {
+/* Whether it has, after waiting for that until `deadline` at most. */
+static bool await_exit(const struct child *child, int64_t deadline) {
         struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
         int64_t left;
         long r;
@@ -82,7 +83,7 @@ bool child_await(const struct child *child, int64_t deadline) {
 }
 
 bool child_has_exited(const struct child *child) {
-        return child_await(child, 0);
+        return await_exit(child, 0);
 }
 
 static void exit_from_info(const siginfo_t *info, struct child_exit *ret) {
@@ -224,7 +225,7 @@ void child_deinit(struct child *child) {
 
         if (!child->reaped) {
                 sys_call(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
-                if (child_await(child, clock_after(clock_now(), KILL_TIME)))
+                if (await_exit(child, clock_after(clock_now(), KILL_TIME)))
                         wait_pidfd(child->pidfd, 0, &info, NULL);
         }
         close_fd(child->pidfd);

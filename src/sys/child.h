@@ -59,9 +59,8 @@ int child_peek(struct child *child, struct child_exit *ret);
 /* The same, and reaps it. */
 int child_take(struct child *child, struct child_exit *ret);
 
-/* Whether it has, reaped or not; and the same, after waiting for that until `deadline` at most. */
+/* Whether it has, reaped or not. */
 bool child_has_exited(const struct child *child);
-bool child_await(const struct child *child, int64_t deadline);
 
 /* Reap one that has exited; never blocks. -EAGAIN if it still lives. */
 int child_reap(struct child *child);
