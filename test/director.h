@@ -255,7 +255,7 @@ static inline void director_collect(void) {
 
 /* The keeper of a host, or the guard of its groups; 0 if there is none. */
 static inline pid_t director_find_keeper(pid_t host) {
-        return director_find_child(host, "curfew-keeper");
+        return director_find_child(host, "tree-keeper");
 }
 
 /* All that has ever been started is gone, wherever it went. */

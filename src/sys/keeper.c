@@ -47,9 +47,9 @@ static int make_image(void) {
         _cleanup_(close_fdp) int fd = -1;
         size_t written = 0;
 
-        fd = memfd_create(PROC_KEEPER, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC_);
+        fd = memfd_create(KEEPER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC_);
         if (fd < 0 && errno == EINVAL)
-                fd = memfd_create(PROC_KEEPER, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+                fd = memfd_create(KEEPER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
         fd = raise_fd(fd);
         if (fd < 0)
                 return -errno;
@@ -182,7 +182,7 @@ _in_child_ static void cancel_leader(struct nursery *nursery) {
 }
 
 _in_child_ static int execute(struct nursery *nursery) {
-        const char *argv[] = { PROC_KEEPER, nursery->index, nursery->number, NULL };
+        const char *argv[] = { KEEPER_NAME, nursery->index, nursery->number, NULL };
         const char *const env[] = { NULL };
         long r;
 

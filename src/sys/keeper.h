@@ -17,6 +17,8 @@
 extern const unsigned char keeper_image[];
 extern const size_t keeper_image_size;
 
+#define KEEPER_NAME "curfew-keeper" /* as it is listed with its arguments */
+
 /* What it finds open. */
 enum {
         KEEPER_HOST = 3, /* a SOCK_SEQPACKET to the host */

@@ -60,8 +60,9 @@ static inline bool proc_is_same(const struct proc_stat *a, const struct proc_sta
         return a->pid == b->pid && a->start == b->start;
 }
 
-/* Our own keepers go by this name. */
-#define PROC_KEEPER "curfew-keeper"
+/* Our own keepers go by this name: one that pkill(1) doesn't take for the program's, which they are
+ * to outlive. */
+#define PROC_KEEPER "tree-keeper"
 #define PROC_CGROUP "curfew-" /* … and our control groups begin with this */
 
 bool proc_is_keeper(const struct proc_stat *stat);
