@@ -494,6 +494,7 @@ static void test_stop_without_descriptors(void) {
         static const pid_t groups[] = { 0, CURFEW_SAME_GROUP };
 
         for (size_t i = 0; i < 2; ++i) {
+                const struct curfew_result *res;
                 struct rlimit old, few;
                 struct fixture f;
                 int taken[256];
@@ -511,7 +512,10 @@ static void test_stop_without_descriptors(void) {
                         ++n;
                 assert_eq(errno, EMFILE);
                 curfew_run_stop(f.run);
-                assert_signaled(*fixture_wait(&f), SIGTERM);
+                res = fixture_wait(&f);
+                assert_signaled(*res, SIGTERM);
+                assert_eq(res->steps[0].error, 0);
+                assert_eq(res->steps[0].reached, 1);
                 while (n > 0)
                         close(taken[--n]);
                 assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);

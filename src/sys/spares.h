@@ -20,8 +20,9 @@ void spares_deinit(struct spares *spares);
 /* Have as many as are to be had. */
 void spares_fill(struct spares *spares);
 
-/* Leave their numbers to others for a while. None is lent. */
-void spares_drop(struct spares *spares);
+/* See to it that as many can be opened, if need be by leaving their own numbers to others for a
+ * while, until spares_fill(). None is lent. */
+void spares_make_room(struct spares *spares);
 
 /* A descriptor of the same file with a low number, until spares_take_back(); or the one that was
  * given, if that isn't high or no spare is lower. */

@@ -112,7 +112,7 @@ int tree_signal(
         int r = 0;
 
         if (step->whom != CURFEW_LEADER) {
-                spares_drop(&tree->forest->spares);
+                spares_make_room(&tree->forest->spares);
                 r = tree->backend->sweep(tree, &sweep);
                 spares_fill(&tree->forest->spares);
         }
@@ -126,7 +126,7 @@ int tree_signal(
 int tree_kill(struct tree *tree, struct proc_list *ret) {
         int r;
 
-        spares_drop(&tree->forest->spares);
+        spares_make_room(&tree->forest->spares);
         tree->backend->list(tree, ret);
         r = tree->backend->kill(tree);
         spares_fill(&tree->forest->spares);
@@ -135,7 +135,7 @@ int tree_kill(struct tree *tree, struct proc_list *ret) {
 }
 
 void tree_kill_again(struct tree *tree) {
-        spares_drop(&tree->forest->spares);
+        spares_make_room(&tree->forest->spares);
         tree->backend->kill(tree);
         spares_fill(&tree->forest->spares);
 }
@@ -143,7 +143,7 @@ void tree_kill_again(struct tree *tree) {
 int tree_list(struct tree *tree, struct proc_list *ret) {
         int r;
 
-        spares_drop(&tree->forest->spares);
+        spares_make_room(&tree->forest->spares);
         r = tree->backend->list(tree, ret);
         spares_fill(&tree->forest->spares);
         return r;
@@ -154,7 +154,7 @@ int tree_is_empty(struct tree *tree) {
         int r = tree->backend->is_empty(tree);
 
         if (r == -EMFILE || r == -ENFILE) {
-                spares_drop(&tree->forest->spares);
+                spares_make_room(&tree->forest->spares);
                 r = tree->backend->is_empty(tree);
                 spares_fill(&tree->forest->spares);
         }
