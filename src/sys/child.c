@@ -190,12 +190,22 @@ int child_reap(struct child *child) {
         return 0;
 }
 
+static int send(const struct child *child, int signal) {
+        return (int)sys_call(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0);
+}
+
 /* To signal a zombie succeeds and means nothing. One that exits just now is as good as signalled:
  * it was alive when asked. */
 int child_signal(const struct child *child, int signal) {
-        if (child_has_exited(child))
-                return -ESRCH;
-        return (int)sys_call(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0);
+        return child_has_exited(child) ? -ESRCH : send(child, signal);
+}
+
+int child_signal_and_continue(const struct child *child, int signal) {
+        int r = child_signal(child, signal);
+
+        if (r == 0)
+                send(child, SIGCONT);
+        return r;
 }
 
 int child_signal_group(const struct child *child, int signal) {
@@ -224,7 +234,7 @@ void child_deinit(struct child *child) {
         siginfo_t info;
 
         if (!child->reaped) {
-                sys_call(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+                send(child, SIGKILL);
                 if (await_exit(child, clock_after(clock_now(), KILL_TIME)))
                         wait_pidfd(child->pidfd, 0, &info, NULL);
         }

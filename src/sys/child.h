@@ -45,6 +45,9 @@ void child_release(struct child *child);
 /* Through the pidfd; -ESRCH once it has exited, reaped or not. */
 int child_signal(const struct child *child, int signal);
 
+/* The same, and SIGCONT after it. */
+int child_signal_and_continue(const struct child *child, int signal);
+
 /* To the process group that it leads, or led; -ESRCH: that has no member. -EINVAL before Linux 6.9.
  */
 int child_signal_group(const struct child *child, int signal);

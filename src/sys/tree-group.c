@@ -167,10 +167,9 @@ static void count(struct sweep *sweep, int r) {
 }
 
 static void signal_leader(struct tree *tree, struct sweep *sweep, struct done *done) {
-        int r = child_signal(tree->leader, sweep->signal);
+        int r = sweep->cont ? child_signal_and_continue(tree->leader, sweep->signal)
+                            : child_signal(tree->leader, sweep->signal);
 
-        if (r == 0 && sweep->cont)
-                child_signal(tree->leader, SIGCONT);
         done->leader = true;
         sweep->reached_leader = true;
         count(sweep, r);

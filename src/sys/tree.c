@@ -90,10 +90,9 @@ int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_sta
 }
 
 static void signal_leader(struct tree *tree, struct sweep *sweep) {
-        int r = child_signal(tree->leader, sweep->signal);
+        int r = sweep->cont ? child_signal_and_continue(tree->leader, sweep->signal)
+                            : child_signal(tree->leader, sweep->signal);
 
-        if (r == 0 && sweep->cont)
-                child_signal(tree->leader, SIGCONT);
         if (r == 0)
                 ++sweep->reached;
         else if (r != -ESRCH)
