@@ -401,7 +401,7 @@ int run_begin(struct curfew_run *run, struct child *child, int64_t started) {
         int r = 0;
 
         if (run->tree.leader_is_ours)
-                r = loop_add(&run->sup->loop, &run->exit_io, child->pidfd, EPOLLIN);
+                r = loop_add(&run->sup->loop, &run->exit_io, child->pidfd, EPOLLIN | EPOLLONESHOT);
         run->child = *child;
         *child = (struct child)CHILD_NULL;
         if (r < 0) {

@@ -27,7 +27,6 @@ static void collect(struct curfew *sup) {
 static void on_wake(struct loop_io *io, uint32_t events _unused_) {
         struct curfew *sup = container_of(io, struct curfew, wake.io);
 
-        wake_clear(&sup->wake);
         collect(sup);
 }
 

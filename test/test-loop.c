@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
 #include "sys/loop.h"
+#include "sys/wake.h"
 #include "test.h"
 
 #include <poll.h>
@@ -36,7 +37,7 @@ static struct thing *thing_new(struct loop *loop, void (*act)(struct thing *thin
         struct thing *thing = calloc(1, sizeof(*thing));
 
         assert_true(thing);
-        *thing = (struct thing){ .io = { thing_on_io, -1 }, .loop = loop, .act = act };
+        *thing = (struct thing){ .io = { .fn = thing_on_io, .fd = -1 }, .loop = loop, .act = act };
         thing->fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
         assert_ge(thing->fd, 0);
         assert_eq(loop_add(loop, &thing->io, thing->fd, EPOLLIN), 0);
@@ -109,6 +110,75 @@ static void test_io(void) {
         assert_eq(thing->calls, 3);
 
         thing_free(thing);
+        loop_deinit(&loop);
+}
+
+/* Who is watched for one event gets one, and is removed before it or after. */
+static void test_once(void) {
+        struct loop loop = new_loop();
+        struct thing *first = thing_new(&loop, NULL), *second = thing_new(&loop, NULL);
+
+        loop_remove(&loop, &first->io);
+        loop_remove(&loop, &second->io);
+        assert_eq(loop_add(&loop, &first->io, first->fd, EPOLLIN | EPOLLONESHOT), 0);
+        assert_eq(loop_add(&loop, &second->io, second->fd, EPOLLIN | EPOLLONESHOT), 0);
+        loop_remove(&loop, &second->io);
+        assert_eq(loop_dispatch(&loop, INT64_MIN), 1);
+        assert_eq(loop_dispatch(&loop, INT64_MIN), 0);
+        assert_false(is_readable(&loop, 0));
+        assert_eq(first->calls, 1);
+        assert_eq(second->calls, 0);
+
+        /* Whoever else has the descriptor: nothing is heard of it any more. */
+        loop_remove(&loop, &first->io);
+        assert_eq(first->io.fd, -1);
+        assert_eq(eventfd_write(first->fd, 1), 0);
+        assert_eq(loop_dispatch(&loop, INT64_MIN), 0);
+        assert_eq(first->calls, 1);
+
+        /* One that had no event yet can be watched in another way. */
+        assert_eq(loop_add(&loop, &second->io, second->fd, EPOLLIN), 0);
+        assert_eq(loop_dispatch(&loop, INT64_MIN), 1);
+        assert_eq(second->calls, 1);
+
+        thing_free(first);
+        thing_free(second);
+        loop_deinit(&loop);
+}
+
+static unsigned rings;
+
+static void on_ring(struct loop_io *io, uint32_t events) {
+        struct wake *wake = container_of(io, struct wake, io);
+
+        (void)events;
+        if (++rings == 2)
+                wake_ring(wake);
+}
+
+/* Any number of rings is one call, and nothing needs to be cleared between. */
+static void test_wake(void) {
+        struct loop loop = new_loop();
+        struct wake wake = WAKE_NULL;
+
+        assert_eq(wake_open(&wake, &loop, on_ring), 0);
+        assert_eq(wake_open(&wake, &loop, on_ring), 0);
+        assert_false(is_readable(&loop, 0));
+        for (unsigned i = 1; i <= 3; ++i) {
+                if (i < 3) /* the third was rung for in the second's call */
+                        wake_ring(&wake);
+                assert_true(is_readable(&loop, 0));
+                assert_eq(loop_dispatch(&loop, INT64_MIN), 1);
+                assert_eq(rings, i);
+        }
+        wake_ring(&wake);
+        wake_ring(&wake);
+        assert_eq(loop_dispatch(&loop, INT64_MIN), 1);
+        assert_eq(rings, 4);
+        assert_false(is_readable(&loop, 0));
+        assert_eq(loop_dispatch(&loop, INT64_MIN), 0);
+
+        wake_deinit(&wake);
         loop_deinit(&loop);
 }
 
@@ -526,6 +596,8 @@ int main(void) {
         test_bound(60);
         test_nothing();
         test_io();
+        test_once();
+        test_wake();
         test_add_fails();
         test_free_other();
         test_free_self();

@@ -50,6 +50,8 @@ int loop_add(struct loop *loop, struct loop_io *io, int fd, uint32_t events) {
         if (r < 0)
                 return r;
         io->fd = fd;
+        io->once = events & EPOLLONESHOT;
+        io->spent = false;
         return 0;
 }
 
@@ -57,7 +59,8 @@ void loop_remove(struct loop *loop, struct loop_io *io) {
         if (!is_watched(io))
                 return;
 
-        epoll_ctl(loop->epoll, EPOLL_CTL_DEL, io->fd, NULL);
+        if (!io->spent)
+                epoll_ctl(loop->epoll, EPOLL_CTL_DEL, io->fd, NULL);
         io->fd = -1;
 
         for (int i = 0; loop->batch && i < loop->batch->n; ++i)
@@ -165,6 +168,7 @@ static int hand_out(struct loop_batch *batch) {
                 struct loop_io *io = batch->events[i].data.ptr;
 
                 if (io) {
+                        io->spent = io->once;
                         io->fn(io, batch->events[i].events);
                         n++;
                 }

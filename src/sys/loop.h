@@ -14,6 +14,7 @@ struct loop_batch;
 struct loop_io {
         void (*fn)(struct loop_io *io, uint32_t events);
         int fd; /* borrowed; -1 while not in a loop */
+        bool once, spent;
 };
 
 #define LOOP_IO_NULL                                                                               \
@@ -40,7 +41,8 @@ struct loop {
 int loop_init(struct loop *loop);
 void loop_deinit(struct loop *loop); /* everything has been removed before */
 
-/* Watch `fd` for `events` (EPOLLIN …, level-triggered). */
+/* Watch `fd` for `events` (EPOLLIN …, level-triggered). With EPOLLONESHOT it is for one event, and
+ * for one io in the descriptor's life: removed after the event, it takes no system call. */
 int loop_add(struct loop *loop, struct loop_io *io, int fd, uint32_t events);
 void loop_remove(struct loop *loop, struct loop_io *io); /* no event for it comes after this */
 

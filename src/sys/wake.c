@@ -17,7 +17,7 @@ int wake_open(
                 return -errno;
 
         wake->io.fn = fn;
-        r = loop_add(loop, &wake->io, fd, EPOLLIN);
+        r = loop_add(loop, &wake->io, fd, EPOLLIN | EPOLLET);
         if (r < 0)
                 return r;
 
@@ -33,17 +33,12 @@ void wake_deinit(struct wake *wake) {
         wake->fd = close_fd(wake->fd);
 }
 
-/* Fails only when the counter is full, and then it is rung as it is. errno is the caller's: a ring
- * comes from whoever cancels a context. */
+/* Each write is an edge, also where the ones before have not been read, so that nobody needs to:
+ * the counter has room for 2^64 of them. errno is the caller's: a ring comes from whoever cancels a
+ * context. */
 void wake_ring(const struct wake *wake) {
         int saved = errno;
 
         (void)!write(wake->fd, &(uint64_t){ 1 }, sizeof(uint64_t));
         errno = saved;
-}
-
-void wake_clear(const struct wake *wake) {
-        uint64_t rings;
-
-        (void)!read(wake->fd, &rings, sizeof(rings));
 }

@@ -21,5 +21,4 @@ int wake_open(
         struct wake *wake, struct loop *loop, void (*fn)(struct loop_io *io, uint32_t events));
 void wake_deinit(struct wake *wake);
 
-void wake_ring(const struct wake *wake);  /* from any thread */
-void wake_clear(const struct wake *wake); /* from fn, before looking at what was rung for */
+void wake_ring(const struct wake *wake); /* from any thread */
