@@ -339,6 +339,13 @@ int proc_list_add_children(struct proc_list *list, const struct proc_stat *stat)
         return r;
 }
 
+bool proc_is_childless(pid_t pid) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        const struct proc_stat stat = { .pid = pid }; /* of so many threads as there may be */
+
+        return proc_list_add_children(&list, &stat) == 0 && list.n == 0 && list.error == 0;
+}
+
 /* The list grows behind the index that walks it, so this is the whole tree, level by level. */
 int proc_list_add_descendants(struct proc_list *list) {
         int r = 0;

@@ -112,6 +112,9 @@ int proc_list_add_file(struct proc_list *list, int dir, const char *path, pid_t 
 /* Add the living children of a process, whichever of its threads has forked them. */
 int proc_list_add_children(struct proc_list *list, const struct proc_stat *stat);
 
+/* Whether it has no living children. */
+bool proc_is_childless(pid_t pid);
+
 /* Add the living descendants of all that is in the list. */
 int proc_list_add_descendants(struct proc_list *list);
 

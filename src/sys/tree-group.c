@@ -175,18 +175,24 @@ static void signal_leader(struct tree *tree, struct sweep *sweep, struct done *d
         count(sweep, r);
 }
 
+static int signal_group(struct tree *tree, struct sweep *sweep) {
+        int r = child_signal_group(tree->leader, sweep->signal);
+
+        if (r == 0 && sweep->cont)
+                child_signal_group(tree->leader, SIGCONT);
+        sweep->reached_leader = r != -EINVAL;
+        return r;
+}
+
 /* One signal for the whole group, counted by the members that are known. */
 static void signal_members(
         struct tree *tree, const struct proc_list *list, struct sweep *sweep, struct done *done) {
-        int r = tree->own_group ? child_signal_group(tree->leader, sweep->signal) : -EINVAL;
+        int r = tree->own_group ? signal_group(tree, sweep) : -EINVAL;
 
         if (r == -EINVAL)
                 return;
 
         done->group = true;
-        sweep->reached_leader = true;
-        if (r == 0 && sweep->cont)
-                child_signal_group(tree->leader, SIGCONT);
         if (r < 0)
                 count(sweep, r);
         for (size_t i = 0; r == 0 && i < list->n; ++i)
@@ -240,15 +246,15 @@ static bool is_due(const struct tree *tree, const struct proc_stat *stat, const 
  * SIGKILL, which leaves nobody to clean up. */
 static int signal_others(
         struct tree *tree, struct proc_list *list, struct sweep *sweep, struct done *done) {
-        unsigned walks = sweep->signal == SIGKILL ? MAX_WALKS : 1;
         size_t i = 0;
         int r = list_members(tree, list, done);
 
-        for (unsigned walk = 0; walk < walks && r == 0 && i < list->n; ++walk) {
+        for (unsigned walk = 0; walk < MAX_WALKS && r == 0 && i < list->n; ++walk) {
                 for (; i < list->n; ++i)
                         if (is_due(tree, &list->items[i], sweep, done))
                                 signal_other(tree, &list->items[i], sweep, done);
-                r = proc_list_add_descendants(list);
+                if (sweep->signal == SIGKILL)
+                        r = proc_list_add_descendants(list);
         }
         return r;
 }
@@ -261,11 +267,26 @@ static void watch_others(struct tree *tree, const struct proc_list *list) {
                         watch_other(tree, &list->items[i]);
 }
 
+/* Most commands are one process, and it takes less to see that they are than to list them. */
+static bool is_alone(const struct tree *tree) {
+        pid_t leader = tree->leader->pid;
+
+        return tree->own_group && tree->forest->pins_groups && forest_has_proc(tree->forest) &&
+               list_is_empty(&tree->members) && !child_has_exited(tree->leader) &&
+               getpgid(leader) == leader && proc_is_childless(leader);
+}
+
 static int sweep(struct tree *tree, struct sweep *sweep) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         struct done done = { 0 };
-        int r = find(tree, &list);
+        int r;
 
+        if (sweep->signal != SIGKILL && is_alone(tree)) {
+                count(sweep, signal_group(tree, sweep));
+                return 0;
+        }
+
+        r = find(tree, &list);
         watch_others(tree, &list);
         signal_members(tree, &list, sweep, &done);
         if (r == 0)
