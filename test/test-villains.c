@@ -236,10 +236,23 @@ static void wait_for_exit(struct round *round) {
         }
 }
 
+static void end_politely(struct round *round, const struct place *place, unsigned least) {
+        const struct curfew_result *res = round_cancel(round);
+
+        assert_ge(assert_once(round->notes), least);
+        assert_emptied(res, place);
+        assert_exited(*res, 0);
+        assert_eq(res->reason, CURFEW_REASON_CANCELLED);
+        assert_eq(res->n_steps, 1);
+        assert_eq(res->ended_by, 1);
+        assert_eq(res->killed, 0);
+        assert_nobody(round);
+        round_end(round, place, false);
+}
+
 /* How long the leader takes to clean up: it exits before the others, or even before it is asked. */
 static void once_round(const struct place *place, int signal_number, int msec) {
         char number[16], time[16];
-        const struct curfew_result *res;
         struct round round;
 
         snprintf(number, sizeof(number), "%d", signal_number);
@@ -254,16 +267,22 @@ static void once_round(const struct place *place, int signal_number, int msec) {
                 assert_gt(round_ready(&round), 0);
         if (msec < 0)
                 wait_for_exit(&round);
-        res = round_cancel(&round);
-        assert_ge(assert_once(round.notes), 44);
-        assert_emptied(res, place);
-        assert_exited(*res, 0);
-        assert_eq(res->reason, CURFEW_REASON_CANCELLED);
-        assert_eq(res->n_steps, 1);
-        assert_eq(res->ended_by, 1);
-        assert_eq(res->killed, 0);
-        assert_nobody(&round);
-        round_end(&round, place, false);
+        end_politely(&round, place, 44);
+}
+
+/* It forks for the first time when it is asked, or a little before or after. */
+static void alone_round(const struct place *place, int signal_number) {
+        struct round round;
+        char number[16];
+
+        snprintf(number, sizeof(number), "%d", signal_number);
+        round_start(&round, place,
+                (struct curfew_cmd){
+                        .argv = VILLAIN("breeder", number),
+                        .stop = { { signal_number, CURFEW_TREE, 10 * CURFEW_SEC } },
+                });
+        assert_gt(round_ready(&round), 0);
+        end_politely(&round, place, 1);
 }
 
 /* Signals of one kind that wait are one signal, but not those of real time: these count. */
@@ -279,6 +298,15 @@ static void test_once(const struct place *place) {
                         once_round(place, SIGRTMIN + 1, times[t]);
                 }
         printf("%s: %u rounds\n", which, 6 * rounds);
+}
+
+static void test_alone(const struct place *place) {
+        unsigned rounds = rounds_at(place, 40);
+
+        begin(place, "asked as it forks for the first time");
+        while (round_number < rounds)
+                alone_round(place, ++round_number % 2 == 0 ? SIGTERM : SIGRTMIN + 1);
+        printf("%s: %u rounds\n", which, rounds);
 }
 
 /* Leftovers */
@@ -428,6 +456,7 @@ static void test_backend(
         for (size_t i = 0; i < sizeof(villains) / sizeof(villains[0]); ++i)
                 test_villain(&villains[i], place);
         test_once(place);
+        test_alone(place);
         test_leftovers(place);
 }
 

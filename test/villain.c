@@ -567,6 +567,16 @@ static int verb_polite(int argc, char *argv[]) {
         be_polite(signal_number, msec);
 }
 
+/* breeder SIGNAL: a leader that is alone, and then, just as it may be asked, is not. */
+static int verb_breeder(int argc, char *argv[]) {
+        int signal_number = argc > 2 ? atoi(argv[2]) : SIGTERM;
+
+        signal(SIGCHLD, SIG_IGN);
+        signal(signal_number, note_being_asked);
+        ready();
+        breed(signal_number);
+}
+
 static const struct {
         const char *verb;
         int (*fn)(int argc, char *argv[]);
@@ -593,6 +603,7 @@ static const struct {
         { "storm-chain", verb_storm_chain },
         { "storm-handler", verb_storm_handler },
         { "polite", verb_polite },
+        { "breeder", verb_breeder },
 };
 
 int main(int argc, char *argv[]) {
