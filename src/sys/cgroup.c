@@ -4,10 +4,10 @@
 #include "sys/call.h"
 #include "sys/dir.h"
 
+#include <linux/stat.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /*
  * No fork leaves a control group, so what is in it is the tree. It is signalled as a whole by
@@ -23,7 +23,9 @@
  * is killed.
  *
  * A number on the list can be another process by the time that it is opened: so after that it must
- * still be in the group.
+ * still be in the group. The leader alone, which most groups are, has a pidfd already, and nothing
+ * has to be looked up in /proc. It is frozen all the same: nothing else would keep it from forking
+ * between the look and the signal.
  *
  * A group in this one whose name is one of ours is another curfew's, and so is what is below a
  * keeper; these are left out of what is signalled, see sweep.c. Nothing here uses errno or the C
@@ -127,6 +129,14 @@ int cgroup_is_populated(int events) {
         return read_event(events, "populated ");
 }
 
+/* There is a link to a directory from each that is in it, and two more: most groups have none. */
+static bool has_folders(int group) {
+        struct statx stat = { 0 };
+
+        return sys_call(SYS_statx, group, "", AT_EMPTY_PATH, STATX_NLINK, &stat) < 0 ||
+               stat.stx_nlink != 2;
+}
+
 static bool is_foreign(const char *name) {
         return strncmp(name, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) == 0;
 }
@@ -139,7 +149,7 @@ static int list_folders(int group, bool all, unsigned depth, struct proc_list *l
         const char *name;
         int r = 0;
 
-        if (dir_open(&dir, group, ".") < 0)
+        if (!has_folders(group) || dir_open(&dir, group, ".") < 0)
                 return 0;
         while (r >= 0 && (name = dir_next_folder(&dir))) {
                 int fd = all || !is_foreign(name) ? cgroup_open(group, name) : -1;
@@ -202,7 +212,7 @@ static void sweep_from(
 
 /* The kernel tells of a change at once, but not of a second one within 10 ms, such as the freezing
  * of a group that has just been filled (cgroup_file_notify()); which is done in microseconds. So it
- * is also asked for, at growing distances.
+ * is also asked for, at growing distances; at first after who has this CPU to share.
  *
  * The descriptor that has frozen it thaws it again: one that would have to be opened for that might
  * not be had, and the tree would hear nothing any more but SIGKILL. */
@@ -215,6 +225,10 @@ static bool freeze(int group, int *ret_freezer) {
         *ret_freezer = open_file(group, "cgroup.freeze", O_WRONLY);
         if (fd.fd >= 0 && *ret_freezer >= 0 && sys_call(SYS_write, *ret_freezer, "1", 1) == 1)
                 frozen = read_event(fd.fd, "frozen ");
+        if (frozen == 0) {
+                sys_call(SYS_sched_yield);
+                frozen = read_event(fd.fd, "frozen ");
+        }
 
         while (frozen == 0 && left > 0) {
                 struct timespec timeout = clock_timespec(clock_min(pause, left));
@@ -248,13 +262,33 @@ void cgroup_thaw(int group) {
         thaw(open_file(group, "cgroup.freeze", O_WRONLY));
 }
 
-int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct proc_moment began = proc_now();
-        int freezer, thawed, r = 0;
-        bool frozen = freeze(group, &freezer);
-        size_t done = 0;
+/* Whether the leader is all there is. */
+static bool is_alone(int group, const struct sweep *sweep) {
+        char wanted[32], procs[32];
+        long n;
+        int fd;
 
+        if (!sweep->leader || sweep->group > 0 || has_folders(group))
+                return false;
+        fd = open_file(group, "cgroup.procs", O_RDONLY);
+        n = fd < 0 ? fd : sys_call(SYS_read, fd, procs, sizeof(procs) - 1);
+        if (fd >= 0)
+                sys_call(SYS_close, fd);
+
+        dir_append(dir_append_number(wanted, (uint64_t)sweep->leader->pid), "\n");
+        procs[n > 0 ? n : 0] = 0;
+        return strcmp(procs, wanted) == 0;
+}
+
+/* All that is listed; and if it is not frozen, until nothing new is. */
+static int sweep_listed(int group, const char *name, struct sweep *sweep, bool frozen) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+        struct proc_moment began = { 0 };
+        size_t done = 0;
+        int r = 0;
+
+        if (!frozen)
+                began = proc_now();
         for (unsigned i = 0; i < (frozen ? 1 : MAX_WALKS) && r >= 0; ++i) {
                 r = list_below(group, false, 0, &list);
                 if (i > 0) /* what is younger may be a clean-up */
@@ -264,10 +298,19 @@ int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
                 sweep_from(sweep, name, &list, done);
                 done = list.n;
         }
-        thawed = thaw(freezer);
-        if (r == 0)
-                r = thawed;
         return r < 0 ? r : list.error;
+}
+
+int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
+        int freezer, thawed, r = 0;
+        bool frozen = freeze(group, &freezer);
+
+        if (frozen && is_alone(group, sweep))
+                sweep_signal_leader(sweep);
+        if (!sweep->reached_leader) /* there are more, or somebody else has its number */
+                r = sweep_listed(group, name, sweep, frozen);
+        thawed = thaw(freezer);
+        return r < 0 ? r : thawed;
 }
 
 /* All of it, other curfews' as well. */

@@ -36,19 +36,32 @@
 #define MAX_WALKS  16               /* for what is younger than the step */
 #define LOOK_AGAIN (CLOCK_SEC / 10000)
 
-void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
-        int r;
-
-        if (sweep->group > 0 && stat->group != sweep->group)
-                return;
-
-        r = proc_signal(stat, sweep->signal, sweep->cont);
-        if (stat->pid == sweep->leader && r == 0)
-                sweep->reached_leader = true;
+static void count(struct sweep *sweep, int r) {
         if (r == 0)
                 ++sweep->reached;
         else if (r != -ESRCH && sweep->error == 0)
                 sweep->error = r;
+}
+
+void sweep_signal_leader(struct sweep *sweep) {
+        int r = sweep->cont ? child_signal_and_continue(sweep->leader, sweep->signal)
+                            : child_signal(sweep->leader, sweep->signal);
+
+        sweep->reached_leader = r != -ESRCH;
+        count(sweep, r);
+}
+
+/* Once the leader is gone somebody else may have its number. */
+void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
+        if (sweep->group > 0 && stat->group != sweep->group)
+                return;
+
+        if (sweep->leader && stat->pid == sweep->leader->pid && !sweep->reached_leader) {
+                sweep_signal_leader(sweep);
+                if (sweep->reached_leader)
+                        return;
+        }
+        count(sweep, proc_signal(stat, sweep->signal, sweep->cont));
 }
 
 static void sleep_for(int64_t duration) {

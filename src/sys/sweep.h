@@ -4,14 +4,15 @@
 /* Signal the descendants of a process that every orphan among them falls to. */
 
 #include "base/base.h"
+#include "sys/child.h"
 #include "sys/proc.h"
 
 /* A signal on its way to many processes. */
 struct sweep {
         int signal;
-        bool cont;    /* SIGCONT after it */
-        pid_t group;  /* only the members of this process group; or 0 */
-        pid_t leader; /* whether this one has got it matters */
+        bool cont;                  /* SIGCONT after it */
+        pid_t group;                /* only the members of this process group; or 0 */
+        const struct child *leader; /* whether this one has got it matters; or NULL */
         bool reached_leader;
         unsigned reached;
         int error;      /* the first that kept it from a process that is there */
@@ -23,6 +24,7 @@ struct sweep {
 
 /* Send it to one process, and count. */
 void sweep_process(struct sweep *sweep, const struct proc_stat *stat);
+void sweep_signal_leader(struct sweep *sweep);
 
 /* Send it to each descendant of `root` once; what is below another keeper is that one's. Negative:
  * it was not possible to look for all of them. */

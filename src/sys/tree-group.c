@@ -166,13 +166,9 @@ static void count(struct sweep *sweep, int r) {
                 sweep->error = r;
 }
 
-static void signal_leader(struct tree *tree, struct sweep *sweep, struct done *done) {
-        int r = sweep->cont ? child_signal_and_continue(tree->leader, sweep->signal)
-                            : child_signal(tree->leader, sweep->signal);
-
-        done->leader = true;
-        sweep->reached_leader = true;
-        count(sweep, r);
+static void signal_leader(struct sweep *sweep, struct done *done) {
+        sweep_signal_leader(sweep);
+        done->leader = sweep->reached_leader = true;
 }
 
 static int signal_group(struct tree *tree, struct sweep *sweep) {
@@ -228,7 +224,7 @@ static void watch_other(struct tree *tree, const struct proc_stat *stat) {
 static void signal_other(
         struct tree *tree, const struct proc_stat *stat, struct sweep *sweep, struct done *done) {
         if (stat->pid == tree->leader->pid) {
-                signal_leader(tree, sweep, done);
+                signal_leader(sweep, done);
                 return;
         }
         if (!is_in_group(tree, stat))
@@ -292,12 +288,12 @@ static int sweep(struct tree *tree, struct sweep *sweep) {
         if (r == 0)
                 r = signal_others(tree, &list, sweep, &done);
         if (!done.group && !done.leader) /* it needs no looking for */
-                signal_leader(tree, sweep, &done);
+                signal_leader(sweep, &done);
         return r;
 }
 
 static int end(struct tree *tree) {
-        struct sweep kill = { .signal = SIGKILL };
+        struct sweep kill = { .signal = SIGKILL, .leader = tree->leader };
         int r = sweep(tree, &kill);
 
         return r < 0 ? r : kill.error;

@@ -89,16 +89,6 @@ int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_sta
         return r;
 }
 
-static void signal_leader(struct tree *tree, struct sweep *sweep) {
-        int r = sweep->cont ? child_signal_and_continue(tree->leader, sweep->signal)
-                            : child_signal(tree->leader, sweep->signal);
-
-        if (r == 0)
-                ++sweep->reached;
-        else if (r != -ESRCH)
-                sweep->error = r;
-}
-
 /* Wherever the leader has gone, there is a pidfd of it. */
 int tree_signal(
         struct tree *tree, const struct curfew_step *step, bool cont, unsigned *ret_reached) {
@@ -106,7 +96,7 @@ int tree_signal(
                 .signal = step->signal,
                 .cont = cont,
                 .group = step->whom == CURFEW_GROUP ? tree->leader->pid : 0,
-                .leader = tree->leader->pid,
+                .leader = tree->leader,
         };
         int r = 0;
 
@@ -116,7 +106,7 @@ int tree_signal(
                 spares_fill(&tree->forest->spares);
         }
         if (step->whom != CURFEW_GROUP && !sweep.reached_leader)
-                signal_leader(tree, &sweep);
+                sweep_signal_leader(&sweep);
 
         *ret_reached = sweep.reached;
         return r < 0 ? r : sweep.error;
