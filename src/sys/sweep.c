@@ -89,7 +89,9 @@ static int add_children(struct sweep *sweep, struct proc_list *list, const struc
 
         while (r >= 0 && wait) {
                 wait = is_awaited(sweep, stat->pid, waited);
-                if (wait)
+                if (wait && waited == 0)
+                        sys_call(SYS_sched_yield); /* it may have this CPU to share */
+                else if (wait)
                         sleep_for(LOOK_AGAIN);
                 r = proc_list_add_children(list, stat);
                 waited = clock_now() - began;
@@ -108,15 +110,19 @@ static bool is_anothers(const struct sweep *sweep, const struct proc_stat *stat)
 static void forget_guarded(const struct sweep *sweep, struct proc_list *list, size_t first) {
         bool guarded = false;
         size_t n = first;
+        unsigned depth;
 
         for (size_t i = 0; i < list->n && !guarded; ++i)
                 guarded = is_anothers(sweep, &list->items[i]);
-        for (size_t i = first; guarded && i < list->n; ++i)
+        if (!guarded)
+                return;
+
+        depth = proc_cgroup_depth(sweep->root, PROC_CGROUP);
+        for (size_t i = first; i < list->n; ++i)
                 if (is_anothers(sweep, &list->items[i]) ||
-                        proc_cgroup_depth(list->items[i].pid, PROC_CGROUP) <= sweep->depth)
+                        proc_cgroup_depth(list->items[i].pid, PROC_CGROUP) <= depth)
                         list->items[n++] = list->items[i];
-        if (guarded)
-                list->n = n;
+        list->n = n;
 }
 
 /* Of what was there when the step began there is an end; of what is forked since, maybe not. */
@@ -174,9 +180,9 @@ static int find_missed(
         return r;
 }
 
-/* The root's own children, whichever thread of it they are of. */
+/* The root is a keeper, which has one thread. */
 static int add_roots_children(struct proc_list *list, pid_t root) {
-        struct proc_stat stat = { .pid = root };
+        const struct proc_stat stat = { .pid = root, .n_threads = 1 };
 
         return proc_list_add_children(list, &stat);
 }
@@ -188,7 +194,7 @@ int sweep_descendants(struct sweep *sweep, pid_t root) {
         int r = 0;
 
         begin(sweep);
-        sweep->depth = proc_cgroup_depth(root, PROC_CGROUP);
+        sweep->root = root;
         do {
                 done = list.n;
                 r = add_roots_children(&list, root);

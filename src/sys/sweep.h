@@ -15,8 +15,8 @@ struct sweep {
         const struct child *leader; /* whether this one has got it matters; or NULL */
         bool reached_leader;
         unsigned reached;
-        int error;      /* the first that kept it from a process that is there */
-        unsigned depth; /* of the root in control groups of ours */
+        int error;  /* the first that kept it from a process that is there */
+        pid_t root; /* whose descendants they are */
         struct proc_moment began;
         int64_t until;    /* how long to look for what is younger than that */
         int64_t patience; /* the time that is left to wait for processes to answer */
@@ -26,8 +26,8 @@ struct sweep {
 void sweep_process(struct sweep *sweep, const struct proc_stat *stat);
 void sweep_signal_leader(struct sweep *sweep);
 
-/* Send it to each descendant of `root` once; what is below another keeper is that one's. Negative:
- * it was not possible to look for all of them. */
+/* Send it to each descendant of `root`, a keeper, once; what is below another keeper is that one's.
+ * Negative: it was not possible to look for all of them. */
 int sweep_descendants(struct sweep *sweep, pid_t root);
 
 /* SIGKILL to each of them that is there, once: so many live, and so many are zombies. */
