@@ -131,6 +131,8 @@ static void set_timer(struct curfew_run *run) {
                 at = clock_min(at, curfew_ctx_deadline(run->watch.ctx));
         if (run->leader_unwatchable || run->tree_unwatchable || run->stop.state == STOP_KILLED)
                 at = clock_min(at, clock_after(clock_now(), RECHECK));
+        else if (run->leader_gone && stop_is_asked(&run->stop))
+                at = clock_min(at, clock_after(clock_now(), tree_pause(&run->tree)));
         loop_timer_set(&run->sup->loop, &run->timer, at);
 }
 

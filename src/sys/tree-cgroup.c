@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/clock.h"
 #include "sys/dir.h"
 #include "sys/tree.h"
 
@@ -12,7 +13,14 @@
  * The guard knows of the group by its ward: that is in use before there is a group, and until there
  * is none any more, and a name is never used twice. So there is no moment at which a host that is
  * killed leaves a group, or what is in it, behind.
+ *
+ * That the group has emptied the kernel tells at once, but not within 10 ms (with a slow clock, 20)
+ * of what it told before, such as the freezing and the thaw of a step. What a signal ends mostly
+ * ends sooner; so after a step the group is also looked at a few times, at growing distances.
  */
+
+#define FIRST_LOOK (CLOCK_SEC / 10000)
+#define MAX_LOOKS  8 /* in 25 ms */
 
 static void on_events(struct loop_io *io, uint32_t events _unused_) {
         struct tree *tree = container_of(io, struct tree, events_io);
@@ -127,6 +135,7 @@ static int look(struct tree *tree, struct child_exit *ret) {
 static int sweep(struct tree *tree, struct sweep *sweep) {
         _cleanup_(close_fdp) int group = -1;
 
+        tree->n_looks = 0;
         group = forest_has_proc(tree->forest) ? open_group(tree) : -ENOENT;
         return group < 0 ? group : cgroup_sweep(group, name_of(tree), sweep);
 }
@@ -177,7 +186,15 @@ static int is_empty(struct tree *tree) {
                 r = cgroup_is_populated(tree->events);
         if (r == -ENOENT || r == -ENODEV) /* somebody else has removed it, which takes that */
                 return 1;
+        if (r > 0 && tree->n_looks <= MAX_LOOKS)
+                ++tree->n_looks;
         return r < 0 ? r : r == 0;
+}
+
+static int64_t pause_of(const struct tree *tree) {
+        if (tree->n_looks == 0 || tree->n_looks > MAX_LOOKS)
+                return CLOCK_NEVER;
+        return FIRST_LOOK << (tree->n_looks - 1);
 }
 
 const struct tree_backend tree_cgroup = {
@@ -189,5 +206,6 @@ const struct tree_backend tree_cgroup = {
         .kill = end,
         .list = list,
         .is_empty = is_empty,
+        .pause = pause_of,
         .deinit = deinit,
 };

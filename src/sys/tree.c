@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sys/tree.h"
+#include "base/clock.h"
 
 /*
  * A tree is held by the best backend that works here and now; which one that is decides the first
@@ -148,6 +149,10 @@ int tree_is_empty(struct tree *tree) {
                 spares_fill(&tree->forest->spares);
         }
         return r;
+}
+
+int64_t tree_pause(const struct tree *tree) {
+        return tree->backend->pause ? tree->backend->pause(tree) : CLOCK_NEVER;
 }
 
 void tree_note(struct tree *tree, unsigned taken, int64_t due) {

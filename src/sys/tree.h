@@ -44,6 +44,10 @@ struct tree_backend {
          * it is worth asking again. Negative: something is left, but can't be watched. */
         int (*is_empty)(struct tree *tree);
 
+        /* After is_empty() has said 0: when to ask again though `changed` has not been called. May
+         * be NULL. */
+        int64_t (*pause)(const struct tree *tree);
+
         /* Let go of it: what is left in it is left alone. */
         void (*deinit)(struct tree *tree);
 };
@@ -73,7 +77,8 @@ struct tree {
 
         /* Of tree_cgroup. */
         bool removed;
-        int events; /* its cgroup.events, while that is waited for */
+        uint8_t n_looks; /* at a group that had not emptied, since the last step */
+        int events;      /* its cgroup.events, while that is waited for */
         struct loop_io events_io;
 };
 
@@ -104,4 +109,5 @@ void tree_settle(struct tree *tree);
 
 int tree_look_at_leader(struct tree *tree, struct child_exit *ret);
 int tree_is_empty(struct tree *tree);
+int64_t tree_pause(const struct tree *tree); /* CLOCK_NEVER: `changed` will be in time */
 int tree_list(struct tree *tree, struct proc_list *ret);
