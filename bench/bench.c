@@ -99,19 +99,20 @@ static void print_goal(double goal, double ratio) {
                 printf(" | |\n");
 }
 
+void bench_row(const char *name, double ns, double ratio, double goal) {
+        printf("| %s |", name);
+        print_time(ns);
+        printf(" %.2f |", ratio);
+        print_goal(goal, ratio);
+}
+
 static void print_row(const struct bench_way *way, const int64_t *times, const int64_t *floors,
         unsigned rounds, unsigned n) {
-        double ratio;
-
-        printf("| %s |", way->name);
-        if (times[0] == BENCH_MISSING || floors[0] == BENCH_MISSING) {
-                printf(" not here | | | |\n");
-                return;
-        }
-        ratio = median_ratio(times, floors, rounds);
-        print_time(median_ratio(times, NULL, rounds) / n);
-        printf(" %.2f |", ratio);
-        print_goal(way->goal, ratio);
+        if (times[0] == BENCH_MISSING || floors[0] == BENCH_MISSING)
+                printf("| %s | not here | | | |\n", way->name);
+        else
+                bench_row(way->name, median_ratio(times, NULL, rounds) / n,
+                        median_ratio(times, floors, rounds), way->goal);
 }
 
 /* Once for the caches, which are full of what was taken before it; that doesn't count. */

@@ -31,6 +31,9 @@ struct bench_way {
 void bench_table(const char *title, const struct bench_way *ways, size_t n_ways, unsigned rounds,
         unsigned n);
 
+/* One more row of the table that was just printed. The goal is as in bench_way. */
+void bench_row(const char *name, double ns, double ratio, double goal);
+
 /* One line below a table: printf's arguments. */
 __attribute__((format(printf, 1, 2))) void bench_note(const char *format, ...);
 
