@@ -387,7 +387,7 @@ daemon='(setsid sh -c "exec >held; echo >ready; exec sleep 1000" &) ; read -r _ 
 cat held >/dev/null &
 run 10 sh -c "$daemon"; status 3; err "curfew: stopping what command 'sh' has left running *"
 wait $!
-run -s USR1 --leftovers stop -v 10 sh -c '(setsid sleep 1000 &) ; exit 3'
+run -s USR1 -v 10 sh -c '(setsid sleep 1000 &) ; exit 3'
 status 3; err '*USR1*(left over), 1 process*nothing left *by step 1 (USR1)'
 
 # The same where there is no right to make a control group: a keeper reports to the program, which may
@@ -399,35 +399,30 @@ if [ "$(id -u)" -eq 0 ]; then
         cp "$root" copy
         echo "exec setpriv --reuid=65534 --regid=65534 --clear-groups '$dir/copy' \"\$@\"" >"$curfew"
         chmod 755 "$curfew" copy
-        run --guarantee=tracked 10 sh -c '(setsid sleep 1000 &) ; exit 3'
+        run --require=tracked 10 sh -c '(setsid sleep 1000 &) ; exit 3'
         status 3; err "curfew: stopping what command 'sh' has left running *"
         curfew=$root
 fi
 
-run --leftovers=wait 10 sh -c '(setsid sh -c "read -r _ <go; echo waited" &) ; (echo >go &) ; exit 3'
+run --wait-tree 10 sh -c '(setsid sh -c "read -r _ <go; echo waited" &) ; (echo >go &) ; exit 3'
 status 3; out waited; err ''
-run --leftovers=wait .2 sh -c '(setsid sleep 1000 &) ; exit 3'; status 124; err ''
+run --wait-tree .2 sh -c '(setsid sleep 1000 &) ; exit 3'; status 124; err ''
 
 # Left alone it lives on, until the reader of its pipe has gone.
 daemon='(setsid sh -c "exec >held; trap \"\" PIPE; echo >ready; while echo; do :; done" 2>/dev/null &)
         read -r _ <ready; exit 3'
-for name in "$curfew --leftovers=leave" "$dir/timeout"; do
-        ln -sf "$curfew" timeout
-        "$curfew" 20 sh -c 'read -r _ <go; exec head -c 100000' <held >left &
-        $name 10 sh -c "$daemon" >out 2>err
-        status=$?; args=$name; status 3; err ''
-        echo >go
-        wait $!
-        checks=$((checks + 1))
-        [ "$(wc -c <left)" -eq 100000 ] || fail "$name: what was left did not live on"
-done
-mistake "invalid word 'all' for '--leftovers': stop, wait or leave" --leftovers=all 5 true
+"$curfew" 20 sh -c 'read -r _ <go; exec head -c 100000' <held >left &
+run --leave 10 sh -c "$daemon"; status 3; err ''
+echo >go
+wait $!
+checks=$((checks + 1))
+[ "$(wc -c <left)" -eq 100000 ] || fail "what was left did not live on"
 
 ### Guarantees.
 
-run --guarantee=group 10 true; status 0
-run --guarantee=tracked 10 true; status 0
-mistake "invalid word 'best' for '--guarantee': group, tracked or sealed" --guarantee=best 5 true
+run --require=group 10 true; status 0
+run --require=tracked 10 true; status 0
+mistake "invalid word 'best' for '--require': sealed, tracked or group" --require=best 5 true
 
 # One curfew in another: the inner one is asked, and stops its own command, which hears of it once.
 begin 0 "$curfew" 0 sh -c 'trap "echo asked; sleep .1; exit 3" TERM

@@ -5,6 +5,7 @@
 #include "say.h"
 #include "signals.h"
 #include "status.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,7 +21,7 @@
  * step. One signal never does both, so that a Ctrl-C within the grace of a deadline doesn't take
  * away a clean-up that is going on.
  *
- * What curfew exits with is decided at the end, from the result alone: see exit_status().
+ * What curfew exits with is decided at the end, from the result alone: see verdict.c.
  */
 
 struct job {
@@ -136,7 +137,7 @@ static const char *explain(const struct opts *opts, enum curfew_stage stage, int
                 return "PATH has it first relative to the current directory; write ./ before it to "
                        "run that";
         if (stage == CURFEW_STAGE_TREE && opts->guarantee != CURFEW_GUARANTEE_NONE)
-                return "what it starts can't be held as well here as '--guarantee' demands";
+                return "what it starts can't be held as well here as '--require' demands";
         if (stage == CURFEW_STAGE_EXEC && error == -ENOENT && access(opts->argv[0], F_OK) == 0)
                 return "the interpreter that it names is not there";
         return strerror(-error);
@@ -202,8 +203,7 @@ static void tell_leftovers(struct job *job, const struct curfew_event *event) {
                 return;
 
         job->has_told = true;
-        say("stopping what command '%s' has left running (--leftovers=leave lets it be)",
-                job->opts->argv[0]);
+        say("stopping what command '%s' has left running (--leave lets it be)", job->opts->argv[0]);
 }
 
 static void tell_events(struct job *job) {
@@ -260,40 +260,6 @@ static void tell_trouble(const char *name, const struct curfew_result *result) {
                 say("%u processes of command '%s' could not be killed", result->left, name);
 }
 
-static int command_status(const struct curfew_result *result) {
-        switch (result->status) {
-        case CURFEW_STATUS_EXITED: return result->code;
-        case CURFEW_STATUS_SIGNALED: return STATUS_SIGNAL + result->code;
-        case CURFEW_STATUS_UNKNOWN: break;
-        }
-        return STATUS_FAILED;
-}
-
-static bool was_killed(const struct curfew_result *result) {
-        for (unsigned i = 0; i < result->n_steps; ++i)
-                if (result->steps[i].signal == SIGKILL)
-                        return true;
-        return false;
-}
-
-/*
- * At its deadline a command has timed out, whatever it made of being stopped; that it had to be
- * killed is told apart. Else the command's own end is passed on, also the signal that it died of.
- * But if curfew was interrupted and the command didn't choose to exit, curfew dies of the same
- * interruption: a shell's loop, for instance, goes on after a status and ends after that.
- */
-static int exit_status(const struct job *job, const struct curfew_result *result) {
-        if (result->reason == CURFEW_REASON_DEADLINE && job->opts->preserve_status)
-                return command_status(result);
-        if (result->reason == CURFEW_REASON_DEADLINE)
-                return was_killed(result) ? STATUS_SIGNAL + SIGKILL : STATUS_TIMED_OUT;
-        if (result->reason == CURFEW_REASON_CANCELLED && result->status != CURFEW_STATUS_EXITED)
-                return -job->stopped_by;
-        if (result->status == CURFEW_STATUS_SIGNALED)
-                return -result->code;
-        return command_status(result);
-}
-
 static int job_execute(struct job *job) {
         const struct curfew_result *result;
         int status = job_start(job);
@@ -305,7 +271,7 @@ static int job_execute(struct job *job) {
 
         result = curfew_run_result(job->run);
         tell_trouble(job->opts->argv[0], result);
-        return exit_status(job, result);
+        return verdict_status(result, job->opts->preserve_status, job->stopped_by);
 }
 
 int job_main(const struct opts *opts) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/* The command line. */
+/* The command line of curfew. */
 
 #include "curfew.h"
 
@@ -18,14 +18,26 @@ enum opts_leftovers {
         OPTS_LEAVE,
 };
 
+/* A signal that comes before the deadline, and asks for nothing. */
+struct opts_warn {
+        int signal; /* 0: none */
+        enum curfew_whom whom;
+        int64_t before;
+};
+
 struct opts {
         enum opts_mode mode;
         int64_t duration; /* 0: no deadline */
         const char *const *argv;
         struct curfew_step stop[CURFEW_MAX_STEPS];
+        struct opts_warn warn;
+        int64_t idle; /* 0: it may be silent for as long as it likes */
         enum curfew_guarantee guarantee;
         enum opts_leftovers leftovers;
-        bool init; /* a container's first process; there is no duration then */
+        const char *out, *err; /* files for the command's output, or NULL */
+        const char *report, *events, *timeline;
+        bool no_deadline; /* there is no duration */
+        bool init;        /* a container's first process; there is no duration then */
         bool foreground;
         bool preserve_status;
         bool verbose;

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* What became of a command, in one word, and what the program makes of it. */
+
+#include "curfew.h"
+
+enum verdict {
+        VERDICT_EXITED,    /* by itself, with a status of its own */
+        VERDICT_SIGNALLED, /* it died of a signal that nobody here has sent */
+        VERDICT_DEADLINE,  /* its time was over */
+        VERDICT_IDLE,      /* it had nothing to say for too long */
+        VERDICT_CANCELLED, /* somebody has interrupted it */
+        VERDICT_LOST, /* how it has ended is not known, or something of it could not be ended */
+};
+
+#define VERDICT_IDLE_CODE (-62) /* the code of the cause that makes it VERDICT_IDLE: -ETIME */
+
+enum verdict verdict_of(const struct curfew_result *result);
+
+/* The word for it. */
+const char *verdict_name(enum verdict verdict);
+
+/*
+ * What the program exits with; or the negative number of the signal that it dies of.
+ * `preserve_status` is what the option of that name says; `stopped_by` the signal that the program
+ * was interrupted with.
+ */
+int verdict_status(const struct curfew_result *result, bool preserve_status, int stopped_by);
