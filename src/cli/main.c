@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "doctor.h"
 #include "job.h"
 #include "left.h"
 #include "opts.h"
@@ -42,13 +43,15 @@ int main(int argc, char *argv[]) {
         fill_standard_descriptors();
         if (argc == 2 && strcmp(argv[1], "left") == 0)
                 return finish_output(left_main());
+        if (argc == 2 && strcmp(argv[1], "doctor") == 0)
+                return finish_output(doctor_main());
         if (opts_parse(argv, &opts) < 0)
                 return STATUS_FAILED;
 
         switch (opts.mode) {
         case OPTS_RUN: return run(&opts);
         case OPTS_HELP: opts_print_help(); break;
-        case OPTS_VERSION: printf("curfew %s\n", curfew_version()); break;
+        case OPTS_VERSION: doctor_print_version(); break;
         }
         return finish_output(0);
 }
