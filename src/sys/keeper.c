@@ -36,8 +36,11 @@
  * number would mean nothing then. The leader shares it, too, until it goes on.
  *
  * It is in a process group of its own, lest a signal to the host's, as the terminal sends them, end
- * it; but in the host's session, since that is what lets the leader's group be stopped by the
- * terminal (an orphaned process group is not, setpgid(2)).
+ * it. Whether the terminal may stop the leader's group depends on the session that it is in: that a
+ * member of a group has its parent in another group of the same session stands for a shell that
+ * would let the group go on again (an orphaned process group isn't stopped, setpgid(2)). For a
+ * group that the leader leads this is the keeper, in the host's session. A leader in the host's own
+ * group changes nothing about that one: its keeper is in a session of its own.
  */
 
 #define MFD_EXEC_ 0x10U /* Linux 6.3: what vm.memfd_noexec wants to hear */
@@ -181,6 +184,13 @@ _in_child_ static void cancel_leader(struct nursery *nursery) {
         sys_call(SYS_wait4, nursery->ward->leader, NULL, __WALL, NULL);
 }
 
+_in_child_ static void leave_group(const struct nursery *nursery) {
+        if (nursery->image && nursery->image->cmd->pgid == CURFEW_SAME_GROUP)
+                sys_call(SYS_setsid);
+        else
+                sys_call(SYS_setpgid, 0, 0);
+}
+
 _in_child_ static int execute(struct nursery *nursery) {
         const char *argv[] = { KEEPER_NAME, nursery->index, nursery->number, NULL };
         const char *const env[] = { NULL };
@@ -190,7 +200,7 @@ _in_child_ static int execute(struct nursery *nursery) {
                 dir_append_number(nursery->number, (uint64_t)nursery->ward->leader);
         else
                 argv[1] = NULL;
-        sys_call(SYS_setpgid, 0, 0);
+        leave_group(nursery);
         sys_call(SYS_chdir, "/");
         r = descriptors_unshare(nursery->fds, nursery->n_fds);
         if (r >= 0)
