@@ -80,12 +80,13 @@ mistake() {
 }
 
 # begin ARGUMENT...: curfew in the background, once its command has written a line into "ready".
-# A shell ignores INT for what it puts there; what curfew starts ignores nothing, so another one is
-# in between, whose account tells a death by a signal from an exit status that looks like it. The
-# pid of the inner one is in $pid.
+# Another one is around it, whose account tells a death by a signal from an exit status that looks
+# like it; and it must not inherit that a shell ignores INT for what it puts there. The pid of the
+# inner one is in $pid.
 begin() {
         args=$*
-        "$curfew" -v 0 sh -c 'echo $$ >pid; exec 2>err "$@"' sh "$curfew" "$@" >out 2>outer &
+        env --default-signal "$curfew" -v 0 \
+                sh -c 'echo $$ >pid; exec 2>err "$@"' sh "$curfew" "$@" >out 2>outer &
         outer=$!
         read -r _ <ready
         pid=$(cat pid)

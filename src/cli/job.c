@@ -5,12 +5,14 @@
 #include "say.h"
 #include "signals.h"
 #include "status.h"
+#include "terminal.h"
 #include "verdict.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -19,7 +21,8 @@
  * The first signal that asks for an end cancels the context, and the stop plan runs just as it does
  * at the deadline. Any further one says that this takes too long, and goes on to the plan's next
  * step. One signal never does both, so that a Ctrl-C within the grace of a deadline doesn't take
- * away a clean-up that is going on.
+ * away a clean-up that is going on. What the terminal sends may be for the command alone: see
+ * terminal.c.
  *
  * What curfew exits with is decided at the end, from the result alone: see verdict.c.
  */
@@ -29,6 +32,8 @@ struct job {
         struct curfew_ctx *ctx;
         struct curfew *sup;
         struct curfew_run *run;
+        struct terminal terminal;
+        sigset_t ignored; /* signals that the command is to ignore */
         int signals;
         int stopped_by; /* the first signal that asked for an end, or 0 */
         bool is_init;
@@ -38,7 +43,7 @@ struct job {
 };
 
 #define JOB_NULL                                                                                   \
-        { .signals = -1 }
+        { .terminal = TERMINAL_NULL, .signals = -1 }
 
 static void job_deinit(struct job *job) {
         job->run = curfew_run_free(job->run);
@@ -47,6 +52,7 @@ static void job_deinit(struct job *job) {
         if (job->signals >= 0)
                 close(job->signals);
         job->signals = -1;
+        terminal_close(&job->terminal, false);
 }
 
 /* The time that curfew itself has been given is the upper limit of what it gives. */
@@ -69,6 +75,35 @@ static int make_context(const struct opts *opts, struct curfew_ctx **ret) {
         return r;
 }
 
+/* What is to be sent to it must reach it. */
+static void unignore(struct job *job) {
+        const struct opts *opts = job->opts;
+
+        for (int i = 0; i < CURFEW_MAX_STEPS && opts->stop[i].signal != 0; ++i)
+                sigdelset(&job->ignored, opts->stop[i].signal);
+        if (opts->warn.signal != 0)
+                sigdelset(&job->ignored, opts->warn.signal);
+}
+
+static int open_signals(struct job *job) {
+        sigset_t also;
+        int r;
+
+        sigemptyset(&also);
+        if (job->is_init)
+                sigaddset(&also, SIGCHLD);
+        if (job->terminal.fd >= 0)
+                sigaddset(&also, SIGTSTP);
+
+        r = signals_open(&also);
+        if (r < 0)
+                return r;
+        job->signals = r;
+        signals_ignored(&job->ignored);
+        unignore(job);
+        return 0;
+}
+
 /* Returns a negative errno, after a line has been said about it. */
 static int job_init(struct job *job, const struct opts *opts) {
         int r;
@@ -77,16 +112,21 @@ static int job_init(struct job *job, const struct opts *opts) {
         job->is_init = opts->init || init_is_ours();
         if (job->is_init)
                 init_begin();
-        r = signals_open(job->is_init);
-        if (r >= 0) {
-                job->signals = r;
+        if (!opts_want_group(opts))
+                terminal_open(&job->terminal);
+        r = open_signals(job);
+        if (r >= 0)
                 r = make_context(opts, &job->ctx);
-        }
         if (r >= 0)
                 r = curfew_new(&job->sup);
         if (r < 0)
                 say("cannot supervise a command: %s", strerror(-r));
         return r;
+}
+
+/* Without a terminal it leads a group of its own: there is no shell whose job it could be. */
+static bool shares_group(const struct job *job) {
+        return job->opts->foreground || job->terminal.fd >= 0;
 }
 
 static int start(struct job *job, const char *const argv[], enum curfew_stage *ret_stage) {
@@ -96,7 +136,8 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
                 .in = { CURFEW_INHERIT },
                 .out = { CURFEW_INHERIT },
                 .err = { CURFEW_INHERIT },
-                .pgid = opts->foreground ? CURFEW_SAME_GROUP : 0,
+                .pgid = shares_group(job) ? CURFEW_SAME_GROUP : 0,
+                .sigignore = &job->ignored,
                 .until = opts->leftovers == OPTS_LEAVE ? CURFEW_UNTIL_EXIT : CURFEW_UNTIL_EMPTY,
                 .linger = opts->leftovers == OPTS_WAIT ? CURFEW_FOREVER : 0,
                 .guarantee = opts->guarantee,
@@ -167,24 +208,42 @@ static int job_start(struct job *job) {
         return start_status(stage, r);
 }
 
+static pid_t leader_of(const struct job *job) {
+        return job->has_exited ? -1 : curfew_run_pid(job->run);
+}
+
+static void stop_by(struct job *job, int signal) {
+        char text[16] = "SIG";
+
+        job->stopped_by = signal;
+        strcat(text, curfew_signal_name(signal));
+        curfew_ctx_cancel_cause(job->ctx, signal, text);
+}
+
+static void handle_signal(struct job *job, int signal, bool from_terminal) {
+        bool is_interrupt = signal == SIGINT || signal == SIGQUIT;
+
+        if (signal == SIGCHLD) /* it has woken us, that is all */
+                return;
+        if (signal == SIGTSTP)
+                terminal_note_stop(&job->terminal, leader_of(job), from_terminal);
+        else if (!signals_is_stop(signal))
+                curfew_run_signal(job->run, CURFEW_LEADER, signal);
+        else if (from_terminal && is_interrupt &&
+                 terminal_leaves_interrupt(&job->terminal, leader_of(job)))
+                return;
+        else if (job->stopped_by)
+                curfew_run_skip(job->run);
+        else
+                stop_by(job, signal);
+}
+
 static void handle_signals(struct job *job) {
+        bool from_terminal = false;
         int signal;
 
-        while ((signal = signals_next(job->signals)) > 0) {
-                char text[16] = "SIG";
-
-                if (signal == SIGCHLD)
-                        continue; /* it has woken us, that is all */
-                if (!signals_is_stop(signal)) {
-                        curfew_run_signal(job->run, CURFEW_LEADER, signal);
-                } else if (job->stopped_by) {
-                        curfew_run_skip(job->run);
-                } else {
-                        job->stopped_by = signal;
-                        strcat(text, curfew_signal_name(signal));
-                        curfew_ctx_cancel_cause(job->ctx, signal, text);
-                }
-        }
+        while ((signal = signals_next(job->signals, &from_terminal)) > 0)
+                handle_signal(job, signal, from_terminal);
 }
 
 /* Why it is being stopped. A deadline that isn't ours has no text of ours. */
@@ -224,15 +283,37 @@ static void tell_events(struct job *job) {
         }
 }
 
-/* 0, or a negative errno after a line has been said. */
-static int job_wait(struct job *job) {
+/* Do what is due at this time, as far as it isn't the supervisor's. */
+static void do_what_is_due(struct job *job) {
+        terminal_proceed(&job->terminal, leader_of(job));
+}
+
+static int64_t next_due(const struct job *job) {
+        return terminal_due(&job->terminal);
+}
+
+/* Until something happens, or is due. */
+static int wait_for_something(const struct job *job) {
         struct pollfd fds[] = {
                 { .fd = curfew_fd(job->sup), .events = POLLIN },
                 { .fd = job->signals, .events = POLLIN },
         };
+        int64_t due = next_due(job), left = 0;
+        struct timespec timeout = { 0 };
 
+        if (due != CURFEW_FOREVER)
+                left = due - curfew_now();
+        if (left > 0)
+                timeout = (struct timespec){ left / CURFEW_SEC, left % CURFEW_SEC };
+        if (ppoll(fds, 2, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 && errno != EINTR)
+                return -errno;
+        return 0;
+}
+
+/* 0, or a negative errno after a line has been said. */
+static int job_wait(struct job *job) {
         while (!curfew_run_result(job->run)) {
-                int r = poll(fds, 2, -1) < 0 && errno != EINTR ? -errno : 0;
+                int r = wait_for_something(job);
 
                 if (r == 0) {
                         handle_signals(job);
@@ -246,8 +327,15 @@ static int job_wait(struct job *job) {
                         return r;
                 }
                 tell_events(job);
+                do_what_is_due(job);
         }
         return 0;
+}
+
+/* Whether it was made to end, and may not have got to put things in order. */
+static bool was_interrupted(const struct curfew_result *result) {
+        return result->status != CURFEW_STATUS_EXITED ||
+               (result->reason != CURFEW_REASON_NONE && result->reason != CURFEW_REASON_LEFTOVERS);
 }
 
 /* What is worth a line even if nobody asked for an account. */
@@ -270,6 +358,7 @@ static int job_execute(struct job *job) {
                 return STATUS_FAILED;
 
         result = curfew_run_result(job->run);
+        terminal_close(&job->terminal, was_interrupted(result));
         tell_trouble(job->opts->argv[0], result);
         return verdict_status(result, job->opts->preserve_status, job->stopped_by);
 }

@@ -134,7 +134,10 @@ static int set_warn(struct opts *opts, const char *value) {
                         value);
                 return -EINVAL;
         }
-        opts->warn = (struct opts_warn){ steps[0].signal, steps[0].whom, before };
+        if (before > 0)
+                opts->warn = (struct opts_warn){ steps[0].signal, steps[0].whom, before };
+        else
+                opts->warn = (struct opts_warn){ 0 }; /* as 0 is no limit elsewhere */
         return 0;
 }
 
@@ -275,6 +278,13 @@ static int parse_operands(struct parser *parser) {
         return 0;
 }
 
+bool opts_want_group(const struct opts *opts) {
+        for (int i = 0; i < CURFEW_MAX_STEPS && opts->stop[i].signal != 0; ++i)
+                if (opts->stop[i].whom == CURFEW_GROUP)
+                        return true;
+        return opts->warn.signal != 0 && opts->warn.whom == CURFEW_GROUP;
+}
+
 /* In the foreground the command shares its group with others, who are not asked to stop. */
 static int settle_foreground(struct parser *parser) {
         struct opts *opts = &parser->opts;
@@ -284,12 +294,11 @@ static int settle_foreground(struct parser *parser) {
         if (parser->stop_from != KEY_STOP)
                 opts->stop[0].whom = CURFEW_LEADER;
 
-        for (size_t i = 0; i < CURFEW_MAX_STEPS && opts->stop[i].signal != 0; ++i)
-                if (opts->stop[i].whom == CURFEW_GROUP) {
-                        say("a 'group:' step needs a group of the command's own, which "
-                            "'--foreground' denies it: 'leader:' or 'tree:'");
-                        return -EINVAL;
-                }
+        if (opts_want_group(opts)) {
+                say("a 'group:' step needs a group of the command's own, which '--foreground' "
+                    "denies it: 'leader:' or 'tree:'");
+                return -EINVAL;
+        }
         return 0;
 }
 

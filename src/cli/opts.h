@@ -46,4 +46,7 @@ struct opts {
 /* -EINVAL: a line has been said about it. What is in the result points into `argv`. */
 int opts_parse(char *const argv[], struct opts *ret);
 
+/* Whether somebody is to be signalled by the command's group: then it must have one of its own. */
+bool opts_want_group(const struct opts *opts);
+
 void opts_print_help(void);

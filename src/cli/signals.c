@@ -3,6 +3,9 @@
 #include "curfew.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -15,7 +18,8 @@
  *
  * A signal that is ignored from the start (nohup; a shell's background jobs) is to be ignored here
  * as well. To block it is no harm, but a blocked signal is kept, ignored or not: so that is asked
- * of those that come, which are few, and not of all that could.
+ * of those that come, which are few, and not of all that could. The command ignores it as it would
+ * without curfew.
  */
 
 static bool is_received(int signal) {
@@ -46,16 +50,14 @@ static bool is_ignored(int signal) {
         return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-int signals_open(bool children) {
+int signals_open(const sigset_t *also) {
         sigset_t received;
         int fd;
 
         sigemptyset(&received);
         for (int signal = 1; signal <= SIGRTMAX; ++signal)
-                if (is_received(signal))
+                if (is_received(signal) || sigismember(also, signal) > 0)
                         sigaddset(&received, signal);
-        if (children)
-                sigaddset(&received, SIGCHLD);
         sigprocmask(SIG_BLOCK, &received, NULL);
 
         /* A parent that ignores it has us inherit that, and then there is no status to wait for. */
@@ -65,16 +67,52 @@ int signals_open(bool children) {
         return fd < 0 ? -errno : fd;
 }
 
-int signals_next(int fd) {
+/* As bits, signal 1 first; that takes three system calls, and each signal by itself sixty. */
+static int read_ignored(unsigned long long *ret) {
+        static const char key[] = "\nSigIgn:\t";
+        int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+        char status[4096];
+        const char *value;
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = read(fd, status, sizeof(status) - 1);
+        close(fd);
+        status[n > 0 ? n : 0] = 0;
+
+        value = strstr(status, key);
+        if (!value)
+                return -EIO;
+        *ret = strtoull(value + sizeof(key) - 1, NULL, 16);
+        return 0;
+}
+
+void signals_ignored(sigset_t *ret) {
+        unsigned long long bits = 0;
+        int r = read_ignored(&bits);
+
+        sigemptyset(ret);
+        for (int signal = 1; signal <= SIGRTMAX; ++signal)
+                if (r < 0 ? is_ignored(signal) : bits >> (signal - 1) & 1)
+                        sigaddset(ret, signal);
+}
+
+/* What has been ignored from the start, or this process has caused itself, is for nobody. */
+static bool is_heeded(const struct signalfd_siginfo *info) {
+        if (info->ssi_signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid())
+                return false;
+        return !is_ignored((int)info->ssi_signo);
+}
+
+int signals_next(int fd, bool *ret_from_terminal) {
         struct signalfd_siginfo info;
 
-        while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-                int signal = (int)info.ssi_signo;
-                bool own = signal == SIGPIPE && info.ssi_pid == (uint32_t)getpid();
-
-                if (!own && !is_ignored(signal))
-                        return signal;
-        }
+        while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+                if (is_heeded(&info)) {
+                        *ret_from_terminal = info.ssi_code == SI_KERNEL;
+                        return (int)info.ssi_signo;
+                }
         return 0;
 }
 

@@ -3,14 +3,20 @@
 
 /* The signals that the program itself receives. */
 
+#include <signal.h>
 #include <stdbool.h>
 
-/* From now on the signals that would end this process, and weren't ignored, wait in the descriptor
- * that this returns, or a negative errno; and SIGCHLD if `children`. */
-int signals_open(bool children);
+/* From now on the signals that would end this process wait in the descriptor that this returns, or
+ * a negative errno; and those of `also`. */
+int signals_open(const sigset_t *also);
 
-/* The next of them, or 0. Those that this process has caused itself are left out. */
-int signals_next(int fd);
+/* Those that this process ignores, as what it starts is to inherit it; but for SIGCHLD, after the
+ * above. */
+void signals_ignored(sigset_t *ret);
+
+/* The next of them, or 0; and whether no process has sent it: then it comes from the terminal.
+ * Those that this process has caused itself are left out. */
+int signals_next(int fd, bool *ret_from_terminal);
 
 /* Whether it asks for the command to be stopped. The others are for the command to see. */
 bool signals_is_stop(int signal);

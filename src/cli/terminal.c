@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * At a terminal the command stays in curfew's process group, which is a job of the shell's. So it
+ * has the terminal as it would have without curfew: it may read, the keys that make signals reach
+ * it directly, and the shell stops and continues both of them.
+ *
+ * The keys reach curfew, too. Ctrl-C is the command's first: it may mean "stop", or "stop what you
+ * are calculating". Who presses it again, soon, has not got what they wanted, and the stop plan
+ * begins. A program that reads single keys (an editor, a pager, a shell's line) has its own idea of
+ * Ctrl-C, and it is never ours. A command that has left the group has not got it: then it is ours.
+ *
+ * After Ctrl-Z the shell takes the terminal back as soon as curfew has stopped. A program that
+ * wants to leave the screen in order first must get to do that, and one that doesn't stop isn't
+ * stopped: so curfew stops after the command has. Nobody tells it of that, since it is not the
+ * parent, so it looks for a while.
+ *
+ * An interactive shell, as the command, makes groups of its own and gives the terminal to them. If
+ * it is killed it doesn't give it back, and leaves it in whatever modes its line editor had set;
+ * then curfew does both, as a shell does for its jobs.
+ */
+
+#define SOON       (10 * CURFEW_SEC)
+#define STOP_TIME  CURFEW_SEC
+#define LOOK_AGAIN (CURFEW_SEC / 200)
+
+/* Where there is no such file it may still be what we have been given. */
+static int open_tty(void) {
+        int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+        if (fd >= 0 || errno == ENXIO)
+                return fd;
+        for (int i = 0; i <= STDERR_FILENO; ++i)
+                if (tcgetsid(i) == getsid(0))
+                        return fcntl(i, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return -1;
+}
+
+static bool is_foreground(const struct terminal *terminal) {
+        return tcgetpgrp(terminal->fd) == getpgrp();
+}
+
+void terminal_open(struct terminal *terminal) {
+        *terminal = (struct terminal)TERMINAL_NULL;
+        terminal->fd = open_tty();
+        terminal->was_foreground = terminal->fd >= 0 && is_foreground(terminal) &&
+                                   tcgetattr(terminal->fd, &terminal->modes) == 0;
+}
+
+/* As in proc_pid_stat(5); 0 if that can't be seen. */
+static char state_of(pid_t pid) {
+        char path[32], stat[128] = "";
+        const char *name_end;
+        ssize_t n = -1;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+                n = read(fd, stat, sizeof(stat) - 1);
+                close(fd);
+        }
+        name_end = n > 0 ? strrchr(stat, ')') : NULL;
+        return name_end && name_end[1] == ' ' ? name_end[2] : (char)0;
+}
+
+/* The terminal isn't taken from anybody who lives. A group may be there by a zombie that its new
+ * parent has not reaped. */
+static void take_back(const struct terminal *terminal) {
+        pid_t group = tcgetpgrp(terminal->fd);
+        bool is_dead = group > 1 &&
+                       ((kill(-group, 0) < 0 && errno == ESRCH) || state_of(group) == 'Z');
+
+        if (is_dead && group != getpgrp())
+                tcsetpgrp(terminal->fd, getpgrp());
+}
+
+void terminal_close(struct terminal *terminal, bool interrupted) {
+        sigset_t ttou, old;
+
+        if (terminal->fd < 0)
+                return;
+
+        /* Who isn't in the foreground is stopped by it for this, unless it is blocked. */
+        sigemptyset(&ttou);
+        sigaddset(&ttou, SIGTTOU);
+        sigprocmask(SIG_BLOCK, &ttou, &old);
+        if (terminal->was_foreground)
+                take_back(terminal);
+        if (terminal->was_foreground && interrupted && is_foreground(terminal))
+                tcsetattr(terminal->fd, TCSANOW, &terminal->modes);
+        sigprocmask(SIG_SETMASK, &old, NULL);
+
+        close(terminal->fd);
+        terminal->fd = -1;
+}
+
+static bool is_in_our_group(pid_t leader) {
+        return getpgid(leader) == getpgrp();
+}
+
+static bool reads_keys(const struct terminal *terminal) {
+        struct termios modes;
+
+        return tcgetattr(terminal->fd, &modes) == 0 && !(modes.c_lflag & ICANON);
+}
+
+bool terminal_leaves_interrupt(struct terminal *terminal, pid_t leader) {
+        int64_t now = curfew_now();
+        bool is_first = terminal->interrupted == 0 || now - terminal->interrupted > SOON;
+
+        if (terminal->fd < 0 || !is_in_our_group(leader))
+                return false;
+        if (reads_keys(terminal))
+                return true;
+
+        terminal->interrupted = now;
+        return is_first;
+}
+
+/* The signal is blocked, and this is where it comes through. */
+static void stop_self(void) {
+        sigset_t tstp;
+
+        sigemptyset(&tstp);
+        sigaddset(&tstp, SIGTSTP);
+        kill(getpid(), SIGTSTP);
+        sigprocmask(SIG_UNBLOCK, &tstp, NULL);
+        sigprocmask(SIG_BLOCK, &tstp, NULL);
+}
+
+void terminal_note_stop(struct terminal *terminal, pid_t leader, bool from_terminal) {
+        if (!is_in_our_group(leader)) {
+                stop_self();
+                return;
+        }
+        terminal->stopping = curfew_now() + STOP_TIME;
+        terminal->stop_anyway = !from_terminal;
+}
+
+/* Where nothing can be seen it is believed. */
+static bool has_stopped(pid_t leader) {
+        char state = state_of(leader);
+
+        return state == 'T' || state == 0;
+}
+
+void terminal_proceed(struct terminal *terminal, pid_t leader) {
+        bool stops, is_late;
+
+        if (leader < 0) /* there is nothing any more that could be continued */
+                terminal->stopping = 0;
+        if (terminal->stopping == 0)
+                return;
+
+        stops = has_stopped(leader);
+        is_late = curfew_now() >= terminal->stopping;
+        if (stops || is_late)
+                terminal->stopping = 0;
+        if (stops || (is_late && terminal->stop_anyway))
+                stop_self();
+}
+
+int64_t terminal_due(const struct terminal *terminal) {
+        return terminal->stopping == 0 ? CURFEW_FOREVER : curfew_now() + LOOK_AGAIN;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* The terminal that the program shares with its command and with the shell that started it. */
+
+#include "curfew.h"
+
+#include <termios.h>
+
+struct terminal {
+        int fd; /* or -1: there is none */
+        bool was_foreground;
+        struct termios modes; /* at the start, if it was */
+        int64_t interrupted;  /* when an interrupt was last left to the command */
+        int64_t stopping;     /* until when it may take the command to stop; 0: nobody wants that */
+        bool stop_anyway;     /* us, even if it doesn't */
+};
+
+#define TERMINAL_NULL                                                                              \
+        { .fd = -1 }
+
+void terminal_open(struct terminal *terminal);
+
+/* Give it back as it was: to us, and after a command that was not the one to end itself
+ * (`interrupted`) also in the modes that it was in. Then close. */
+void terminal_close(struct terminal *terminal, bool interrupted);
+
+/* An interrupt has come from the terminal: whether that is for the command alone. `leader` is the
+ * command's number, here and below, or -1 once it has exited. */
+bool terminal_leaves_interrupt(struct terminal *terminal, pid_t leader);
+
+/* SIGTSTP has come, from the terminal or from a process. */
+void terminal_note_stop(struct terminal *terminal, pid_t leader, bool from_terminal);
+
+/* Do what is due: stop this process, and return when it goes on. And when to look again. */
+void terminal_proceed(struct terminal *terminal, pid_t leader);
+int64_t terminal_due(const struct terminal *terminal);

@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: MIT
+"""test-terminal.py PROGRAM: curfew at a terminal, as a person uses it.
+
+`test-terminal.py child VERB` are the commands that it is given.
+"""
+
+import os
+import re
+import signal
+import sys
+import termios
+
+from terminal import *
+
+# What the commands do
+
+
+def show(text):
+    os.write(1, (text + "\n").encode())
+
+
+def set_modes(off):
+    modes = termios.tcgetattr(0)
+    modes[3] &= ~off
+    termios.tcsetattr(0, termios.TCSANOW, modes)
+
+
+def child_count():
+    """Show each interrupt, and end when asked."""
+    seen = []
+
+    def on_interrupt(number, _):
+        seen.append(number)
+        show(f"{signal.Signals(number).name}-{len(seen)}")
+
+    def on_term(*_):
+        show("asked")
+        sys.exit(3)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    signal.signal(signal.SIGQUIT, on_interrupt)
+    signal.signal(signal.SIGTERM, on_term)
+    signal.signal(signal.SIGHUP, lambda *_: show("hung up"))
+    signal.signal(signal.SIGUSR1, lambda *_: show("passed on"))
+    show(f"started in {os.getpgrp()}")
+    while True:
+        signal.pause()
+
+
+def child_keys():
+    """An editor: read keys, and make nothing of interrupts; `q` ends it, `!` in disorder."""
+    before = termios.tcgetattr(0)
+    signal.signal(signal.SIGINT, lambda *_: show("interrupted"))
+    set_modes(termios.ICANON | termios.ECHO)
+    show("started")
+    while (key := os.read(0, 1)) not in b"q!":
+        pass
+    if key == b"q":
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+def child_polite():
+    """Leave the screen in order before stopping, which takes as long as somebody likes."""
+
+    def on_stop(*_):
+        show("leaving")
+        with open("go", encoding="ascii") as go:
+            go.read()
+        show("left")
+        os.kill(os.getpid(), signal.SIGSTOP)
+        show("back")
+
+    signal.signal(signal.SIGTSTP, on_stop)
+    show("started")
+    while True:
+        signal.pause()
+
+
+def child_stop():
+    """Stop, and nobody else."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    show(str(os.getpid()))
+    os.kill(os.getpid(), signal.SIGSTOP)
+    show("back")
+    signal.pause()
+
+
+def child_stubborn():
+    """Not be stopped."""
+    signal.signal(signal.SIGTSTP, lambda *_: show("no"))
+    child_count()
+
+
+# The tests
+
+
+def begin(term):
+    """Wait until the command has started, and return its group, which is curfew's pid."""
+    return int(term.expect(r"started in \d+\n").split()[-1])
+
+
+def interrupt(term, curfew, key, shown):
+    """Press it once, and see to it that curfew knows, which has it before what it passes on."""
+    term.type(key)
+    term.expect(shown)
+    os.kill(curfew, signal.SIGUSR1)
+    term.expect("passed on")
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
+def wait_for_foreground(term, group):
+    while os.tcgetpgrp(term.master) != group or state_of(group) == "T":
+        pass
+
+
+def wait_for_stop(term):
+    """Of a background job, as the shell tells of it before a prompt."""
+    term.expect(PROMPT)
+    term.type("\r")
+    while "Stopped" not in term.expect(PROMPT):
+        term.type("\r")
+
+
+CURFEW = os.path.abspath(sys.argv[1])
+
+
+def command(verb):
+    return f"{sys.executable} {os.path.abspath(__file__)} child {verb}"
+
+
+def shell():
+    return Shell(C=CURFEW)
+
+
+def test_first_interrupt_is_the_commands():
+    for key, name in ((CTRL_C, "SIGINT"), (QUIT, "SIGQUIT")):
+        with shell() as term:
+            term.line(f"$C -v 1h {command('count')}")
+            interrupt(term, begin(term), key, f"{name}-1")
+            term.type(key)
+            seen = term.expect(f"{name}-2(.|\n)*asked|asked(.|\n)*{name}-2")
+            seen += term.expect("nothing left")
+            assert re.search(rf"sending signal TERM .* \({name}\), 1 process", seen), seen
+            assert f"{name}-3" not in seen, seen
+            term.expect_status(3)
+
+
+def test_interrupt_ends_both():
+    with shell() as term:
+        term.line("$C 1h sh -c 'echo sta''rted; exec sleep 1000'")
+        term.expect("started")
+        term.type(CTRL_C)
+        term.expect_status(130)
+
+
+def test_third_interrupt_goes_on():
+    with shell() as term:
+        term.line("$C -v --stop CONT:1h,TERM 1h " + command("count"))
+        interrupt(term, begin(term), CTRL_C, "SIGINT-1")
+        term.type(CTRL_C)
+        term.expect("sending signal CONT")
+        term.type(CTRL_C)
+        term.expect("asked")
+        term.expect_status(3)
+
+
+def test_term_stops_at_once():
+    with shell() as term:
+        term.line("$C 1h " + command("count"))
+        os.kill(begin(term), signal.SIGTERM)
+        term.expect("asked")
+        term.expect_status(3)
+
+
+def test_group_of_its_own():
+    """A plan that asks a group needs one that isn't the shell's: there Ctrl-C reaches curfew."""
+    with shell() as term:
+        term.line("$C --stop group:TERM 1h " + command("count"))
+        term.expect("started")
+        term.type(CTRL_C)
+        seen = term.expect("asked")
+        assert "SIGINT" not in seen, seen
+        term.expect_status(3)
+
+
+def test_command_that_left_the_group():
+    """The key doesn't reach it, so it can't be left to it."""
+    with shell() as term:
+        term.line("$C 1h setsid " + command("count"))
+        term.expect("started")
+        term.type(CTRL_C)
+        seen = term.expect("asked")
+        assert "SIGINT" not in seen, seen
+        term.expect_status(3)
+
+
+def test_stop_and_go_on():
+    with shell() as term:
+        term.line("$C 1h " + command("count"))
+        curfew = begin(term)
+        for way in ("fg", "fg", "bg"):
+            term.type(CTRL_Z)
+            term.expect("Stopped")
+            term.line("ps -t $(tty) -o stat=,args= | grep -c '^T.*count'")
+            assert term.expect(r"\d\n") == "2\n"
+            term.line(way)
+            if way == "fg":
+                wait_for_foreground(term, curfew)
+        term.line("fg")
+        wait_for_foreground(term, curfew)
+        interrupt(term, curfew, CTRL_C, "SIGINT-1")
+        term.type(CTRL_C)
+        term.expect("asked")
+        term.expect_status(3)
+
+
+def test_stopped_beyond_its_deadline():
+    with shell() as term:
+        term.line("$C 2 " + command("count"))
+        term.expect("started")
+        term.type(CTRL_Z)
+        term.expect("Stopped")
+        term.line("sleep 2; fg")
+        term.expect("asked")
+        term.expect_status(124)
+
+
+def test_stop_waits_for_the_command():
+    with shell() as term:
+        os.mkfifo(term.path("go"))
+        term.line("$C 1h " + command("polite"))
+        term.expect("started")
+        term.type(CTRL_Z)
+        term.expect("leaving")
+        with open(term.path("go"), "w", encoding="ascii"):
+            pass
+        seen = term.expect("Stopped")
+        assert "left" in seen, seen
+        term.line("fg")
+        term.expect("back")
+        term.type(CTRL_C)
+        term.expect_status(130)
+
+
+def test_stop_that_the_command_refuses():
+    with shell() as term:
+        term.line("$C 1h " + command("stubborn"))
+        curfew = begin(term)
+        term.type(CTRL_Z)
+        term.expect("no\n")
+        interrupt(term, curfew, CTRL_C, "SIGINT-1")
+        term.type(CTRL_C)
+        seen = term.expect("asked")
+        assert "Stopped" not in seen, seen
+        term.expect_status(3)
+
+
+def test_stop_by_a_process():
+    """What stops only curfew is done, though the command goes on."""
+    with shell() as term:
+        os.mkfifo(term.path("log"))
+        term.line(f"$C 1h {command('count')} >log &")
+        with open(term.path("log"), encoding="ascii") as log:
+            curfew = int(log.readline().split()[-1])
+            os.kill(curfew, signal.SIGTSTP)
+            wait_for_stop(term)
+            assert state_of(curfew) == "T"
+            term.type("fg\r")
+            wait_for_foreground(term, curfew)
+            term.type(CTRL_C)
+            assert log.readline() == "SIGINT-1\n"
+            os.kill(curfew, signal.SIGTERM)
+            assert log.readline() == "asked\n"
+        term.expect_status(3)
+
+
+def test_command_that_stops_itself():
+    """Nobody but the command is stopped; Ctrl-Z gives the shell back, fg has both go on."""
+    with shell() as term:
+        term.line("$C 1h " + command("stop"))
+        pid = int(term.expect(r"\d+\n"))
+        while state_of(pid) != "T":
+            pass
+        term.type(CTRL_Z)
+        term.expect("Stopped")
+        term.line("fg")
+        term.expect("back")
+        term.type(CTRL_C)
+        term.expect_status(130)
+
+
+def test_background_reader():
+    """It is stopped with its job, as without curfew, and has the terminal in the foreground."""
+    with shell() as term:
+        term.line("$C 1h cat &")
+        wait_for_stop(term)
+        term.type("fg\r")
+        term.expect("curfew 1h cat\n|\\$C 1h cat\n")
+        term.type("hello\r")
+        term.expect("hello\nhello\n")
+        term.type(CTRL_D)
+        term.expect_status(0)
+
+
+def test_keys_are_the_commands():
+    with shell() as term:
+        term.line("$C 1h " + command("keys"))
+        term.expect("started")
+        for _ in range(4):
+            term.type(CTRL_C)
+            term.expect("interrupted")
+        term.type("q")
+        term.expect_status(0)
+
+
+def test_modes_are_restored():
+    """By a script's curfew, as a script restores nothing: after an end that it didn't choose."""
+    with shell() as term:
+        term.line(f"sh -c '$C -s KILL 1 {command('keys')}; echo ki''lled $?; exec sleep 1000'")
+        term.expect("started")
+        assert not term.is_canonical()
+        term.expect("killed 137")
+        assert term.is_canonical()
+        term.type(CTRL_C)
+        term.line(f"sh -c '$C 1h {command('keys')}; echo exi''ted $?; exec sleep 1000'")
+        term.expect("started")
+        term.type("!")
+        term.expect("exited 0")
+        assert not term.is_canonical()
+
+
+def test_interactive_shell():
+    with shell() as term:
+        term.line("$C 1h bash --norc --noprofile -i")
+        term.line("echo with''in $CURFEW_DEADLINE")
+        term.expect(r"within \d+")
+        term.line("sh -c 'echo sta''rted; exec sleep 1000'")
+        term.expect("started")
+        term.type(CTRL_C)
+        term.line("echo st''ill here")
+        term.expect("still here")
+        term.line("cat")
+        term.type("hello\r")
+        term.expect("hello\nhello\n")
+        term.type(CTRL_Z)
+        term.expect("Stopped")
+        term.line("fg")
+        term.expect("cat\n")
+        term.type("hello\r")
+        term.expect("hello\nhello\n")
+        term.type(CTRL_D)
+        term.line("exit 7")
+        term.expect_status(7)
+        term.line("cat")
+        term.type("hello\r")
+        term.expect("hello\nhello\n")
+        term.type(CTRL_D)
+        term.expect_status(0)
+
+
+def test_interactive_shell_that_is_killed():
+    """While its own job has the terminal. What comes after curfew can read from it."""
+    with shell() as term:
+        term.line("sh -c '$C -s KILL 3 bash --norc --noprofile -i; echo ki''lled $?; cat'")
+        term.line(command("keys"))
+        term.expect("started")
+        term.expect("killed 137")
+        assert term.is_canonical()
+        term.type("hello\r")
+        term.expect("hello\nhello\n")
+        term.type(CTRL_D)
+        term.expect_status(0)
+
+
+def test_stopped_output():
+    """Nobody can say anything, and the deadline comes all the same."""
+    with shell() as term:
+        os.mkfifo(term.path("ended"))
+        term.line("sh -c '$C -v -k .1 1 yes; echo $? >ended'")
+        term.expect("y\ny\n")
+        term.type(CTRL_S)
+        with open(term.path("ended"), encoding="ascii") as ended:
+            assert ended.read() == "124\n"
+        term.type(CTRL_Q)
+        term.expect_status(0)
+
+
+def test_hangup():
+    with shell() as term:
+        os.mkfifo(term.path("log"))
+        term.line(f"$C 1h {command('count')} >log")
+        with open(term.path("log"), encoding="ascii") as log:
+            assert log.readline().startswith("started")
+            os.close(term.master)
+            term.master = -1
+            assert set(log.read().splitlines()) == {"hung up", "asked"}
+
+
+def test_no_shell_to_go_on_by():
+    """In a group that nobody would let go on, as the kernel sees it, nothing is stopped."""
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+    script = 'trap "echo SIGINT-1" INT; trap "echo passed on" USR1; ' + \
+        'trap "echo asked; exit 3" TERM; echo started; while :; do read -r _; done'
+    for prefix in [], user:  # who isn't root has no control group, but a keeper
+        with Terminal(prefix + [CURFEW, "1h", "sh", "-c", script]) as term:
+            term.expect("started")
+            term.type(CTRL_Z)
+            interrupt(term, term.pid, CTRL_C, "SIGINT-1")
+            term.type(CTRL_C)
+            term.expect("asked")
+            assert term.wait() == 3
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "child":
+        globals()["child_" + sys.argv[2]]()
+    else:
+        main([test for name, test in list(globals().items()) if name.startswith("test_")])
