@@ -38,8 +38,10 @@ struct job {
         int stopped_by; /* the first signal that asked for an end, or 0 */
         bool is_init;
         bool has_exited; /* the command */
-        bool has_told;   /* that it has left something running */
+        bool is_stopping;
+        bool has_told; /* that it has left something running */
         int64_t started;
+        int64_t warn_at;
 };
 
 #define JOB_NULL                                                                                   \
@@ -129,6 +131,15 @@ static bool shares_group(const struct job *job) {
         return job->opts->foreground || job->terminal.fd >= 0;
 }
 
+/* Counted from the deadline that holds, whoever has set it. */
+static int64_t warn_time(const struct job *job) {
+        int64_t deadline = curfew_ctx_deadline(job->ctx);
+
+        if (job->opts->warn.signal == 0 || deadline == CURFEW_FOREVER)
+                return CURFEW_FOREVER;
+        return deadline > job->opts->warn.before ? deadline - job->opts->warn.before : 0;
+}
+
 static int start(struct job *job, const char *const argv[], enum curfew_stage *ret_stage) {
         const struct opts *opts = job->opts;
         struct curfew_cmd cmd = {
@@ -145,6 +156,7 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
 
         memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
         job->started = curfew_now();
+        job->warn_at = warn_time(job);
         return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
 }
 
@@ -271,6 +283,7 @@ static void tell_events(struct job *job) {
 
         while (curfew_next_event(job->sup, &event) > 0) {
                 job->has_exited = job->has_exited || event.type == CURFEW_EVENT_EXIT;
+                job->is_stopping = job->is_stopping || event.type == CURFEW_EVENT_STEP;
                 if (!job->opts->verbose) {
                         tell_leftovers(job, &event);
                         continue;
@@ -283,13 +296,40 @@ static void tell_events(struct job *job) {
         }
 }
 
+static void tell_warning(const struct job *job, const struct curfew_step_taken *taken) {
+        if (job->opts->verbose)
+                account_step(job->opts->argv[0], taken, "warning");
+}
+
+/* What is being stopped already needs no warning. */
+static void warn(struct job *job) {
+        const struct opts_warn *warn = &job->opts->warn;
+        struct curfew_step_taken taken = { .signal = warn->signal, .whom = warn->whom };
+        int n;
+
+        if (job->warn_at > curfew_now())
+                return;
+        job->warn_at = CURFEW_FOREVER;
+        if (job->is_stopping || curfew_ctx_err(job->ctx) < 0)
+                return;
+
+        taken.at = curfew_now() - job->started;
+        n = curfew_run_signal(job->run, warn->whom, warn->signal);
+        taken.reached = n > 0 ? (unsigned)n : 0;
+        taken.error = n < 0 ? n : 0;
+        tell_warning(job, &taken);
+}
+
 /* Do what is due at this time, as far as it isn't the supervisor's. */
 static void do_what_is_due(struct job *job) {
+        warn(job);
         terminal_proceed(&job->terminal, leader_of(job));
 }
 
 static int64_t next_due(const struct job *job) {
-        return terminal_due(&job->terminal);
+        int64_t due = terminal_due(&job->terminal);
+
+        return due < job->warn_at ? due : job->warn_at;
 }
 
 /* Until something happens, or is due. */
