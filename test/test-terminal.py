@@ -377,16 +377,47 @@ def test_interactive_shell_that_is_killed():
 
 
 def test_stopped_output():
-    """Nobody can say anything, and the deadline comes all the same."""
+    """Nobody can say anything, and the deadline comes all the same; nor is that idle."""
+    for options in "-v", "--idle=.5", "-v --idle=.5":
+        with shell() as term:
+            os.mkfifo(term.path("ended"))
+            term.line(f"sh -c '$C {options} -k .1 2 yes 2>log; echo $? >ended'")
+            term.expect("y\ny\n")
+            term.type(CTRL_S)
+            with open(term.path("ended"), encoding="ascii") as ended:
+                assert ended.read() == "124\n"
+            term.type(CTRL_Q)
+            term.expect_status(0)
+            if "-v" in options:
+                with open(term.path("log"), encoding="ascii") as log:
+                    assert "(deadline)" in log.read()
+
+
+def test_stopped_account():
     with shell() as term:
         os.mkfifo(term.path("ended"))
-        term.line("sh -c '$C -v -k .1 1 yes; echo $? >ended'")
+        term.line("sh -c '$C -v -k .1 2 yes; echo $? >ended'")
         term.expect("y\ny\n")
         term.type(CTRL_S)
         with open(term.path("ended"), encoding="ascii") as ended:
             assert ended.read() == "124\n"
         term.type(CTRL_Q)
         term.expect_status(0)
+
+
+def test_idle_at_a_terminal():
+    """The time in which the job was stopped doesn't count; both outputs are one stream."""
+    with shell() as term:
+        term.line("$C -v --idle=3 1h sh -c 'echo sta''rted; sleep 1; echo err >&2; echo out; cat'")
+        term.expect("started")
+        term.type(CTRL_Z)
+        term.expect("Stopped")
+        term.line("sleep 3; fg")
+        term.expect("err\nout\n")
+        term.type("typed\r")
+        term.expect("typed\ntyped\n")
+        term.expect(r"\(idle\)")
+        term.expect_status(124)
 
 
 def test_hangup():

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "job.h"
 #include "account.h"
+#include "failure.h"
+#include "files.h"
 #include "init.h"
+#include "relay.h"
 #include "say.h"
 #include "signals.h"
 #include "status.h"
@@ -16,7 +19,7 @@
 #include <unistd.h>
 
 /*
- * One command in a loop of two descriptors: the supervisor's, and the signals that curfew receives.
+ * One command in a loop around the supervisor and the signals that curfew receives.
  *
  * The first signal that asks for an end cancels the context, and the stop plan runs just as it does
  * at the deadline. Any further one says that this takes too long, and goes on to the plan's next
@@ -27,11 +30,15 @@
  * What curfew exits with is decided at the end, from the result alone: see verdict.c.
  */
 
+#define PATIENCE CURFEW_SEC /* with a reader, once the time is over */
+
 struct job {
         const struct opts *opts;
         struct curfew_ctx *ctx;
         struct curfew *sup;
         struct curfew_run *run;
+        struct files files;
+        struct relay *relay; /* or NULL: nobody looks at the output */
         struct terminal terminal;
         sigset_t ignored; /* signals that the command is to ignore */
         int signals;
@@ -45,7 +52,7 @@ struct job {
 };
 
 #define JOB_NULL                                                                                   \
-        { .terminal = TERMINAL_NULL, .signals = -1 }
+        { .files = FILES_NULL, .terminal = TERMINAL_NULL, .signals = -1 }
 
 static void job_deinit(struct job *job) {
         job->run = curfew_run_free(job->run);
@@ -55,6 +62,8 @@ static void job_deinit(struct job *job) {
                 close(job->signals);
         job->signals = -1;
         terminal_close(&job->terminal, false);
+        job->relay = relay_free(job->relay);
+        files_close(&job->files);
 }
 
 /* The time that curfew itself has been given is the upper limit of what it gives. */
@@ -94,6 +103,8 @@ static int open_signals(struct job *job) {
         sigemptyset(&also);
         if (job->is_init)
                 sigaddset(&also, SIGCHLD);
+        if (job->opts->idle > 0)
+                sigaddset(&also, SIGCONT);
         if (job->terminal.fd >= 0)
                 sigaddset(&also, SIGTSTP);
 
@@ -111,6 +122,10 @@ static int job_init(struct job *job, const struct opts *opts) {
         int r;
 
         job->opts = opts;
+        r = files_open(opts, &job->files);
+        if (r < 0)
+                return r;
+
         job->is_init = opts->init || init_is_ours();
         if (job->is_init)
                 init_begin();
@@ -119,6 +134,8 @@ static int job_init(struct job *job, const struct opts *opts) {
         r = open_signals(job);
         if (r >= 0)
                 r = make_context(opts, &job->ctx);
+        if (r >= 0 && opts->idle > 0)
+                r = relay_new(&job->files, &job->relay);
         if (r >= 0)
                 r = curfew_new(&job->sup);
         if (r < 0)
@@ -145,8 +162,8 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
         struct curfew_cmd cmd = {
                 .argv = argv,
                 .in = { CURFEW_INHERIT },
-                .out = { CURFEW_INHERIT },
-                .err = { CURFEW_INHERIT },
+                .out = { job->relay ? CURFEW_PIPE : CURFEW_FD, .fd = job->files.out },
+                .err = { job->relay ? CURFEW_PIPE : CURFEW_FD, .fd = job->files.err },
                 .pgid = shares_group(job) ? CURFEW_SAME_GROUP : 0,
                 .sigignore = &job->ignored,
                 .until = opts->leftovers == OPTS_LEAVE ? CURFEW_UNTIL_EXIT : CURFEW_UNTIL_EMPTY,
@@ -154,6 +171,8 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
                 .guarantee = opts->guarantee,
         };
 
+        if (job->files.are_one)
+                cmd.err.kind = CURFEW_TO_STDOUT;
         memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
         job->started = curfew_now();
         job->warn_at = warn_time(job);
@@ -183,27 +202,6 @@ static int start_by_shell(struct job *job, enum curfew_stage *ret_stage) {
         return r;
 }
 
-static const char *explain(const struct opts *opts, enum curfew_stage stage, int error) {
-        if (stage == CURFEW_STAGE_CONTEXT && error == -ETIMEDOUT)
-                return "its time is over already";
-        if (stage == CURFEW_STAGE_LOOKUP && error == -EPERM)
-                return "PATH has it first relative to the current directory; write ./ before it to "
-                       "run that";
-        if (stage == CURFEW_STAGE_TREE && opts->guarantee != CURFEW_GUARANTEE_NONE)
-                return "what it starts can't be held as well here as '--require' demands";
-        if (stage == CURFEW_STAGE_EXEC && error == -ENOENT && access(opts->argv[0], F_OK) == 0)
-                return "the interpreter that it names is not there";
-        return strerror(-error);
-}
-
-static int start_status(enum curfew_stage stage, int error) {
-        if (stage == CURFEW_STAGE_CONTEXT && error == -ETIMEDOUT)
-                return STATUS_TIMED_OUT;
-        if (stage != CURFEW_STAGE_LOOKUP && stage != CURFEW_STAGE_EXEC)
-                return STATUS_FAILED;
-        return error == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
-}
-
 /* 0, or the exit status after a line has been said. */
 static int job_start(struct job *job) {
         const char *name = job->opts->argv[0];
@@ -212,12 +210,14 @@ static int job_start(struct job *job) {
 
         if (r == -ENOEXEC && stage == CURFEW_STAGE_EXEC)
                 r = start_by_shell(job, &stage);
-        if (r >= 0)
+        if (r >= 0) {
+                relay_begin(job->relay, job->run);
                 return 0;
+        }
 
-        say("cannot run '%s': %s (%s)", name, explain(job->opts, stage, r),
+        say("cannot run '%s': %s (%s)", name, failure_explain(job->opts, stage, r),
                 curfew_stage_name(stage));
-        return start_status(stage, r);
+        return failure_status(stage, r);
 }
 
 static pid_t leader_of(const struct job *job) {
@@ -237,7 +237,9 @@ static void handle_signal(struct job *job, int signal, bool from_terminal) {
 
         if (signal == SIGCHLD) /* it has woken us, that is all */
                 return;
-        if (signal == SIGTSTP)
+        if (signal == SIGCONT) /* who was stopped had nothing to say */
+                relay_touch(job->relay);
+        else if (signal == SIGTSTP)
                 terminal_note_stop(&job->terminal, leader_of(job), from_terminal);
         else if (!signals_is_stop(signal))
                 curfew_run_signal(job->run, CURFEW_LEADER, signal);
@@ -320,34 +322,50 @@ static void warn(struct job *job) {
         tell_warning(job, &taken);
 }
 
+static int64_t idle_time(const struct job *job) {
+        int64_t last = job->relay ? relay_last(job->relay) : 0;
+
+        if (!job->relay || relay_is_held_up(job->relay) || curfew_ctx_err(job->ctx) < 0)
+                return CURFEW_FOREVER;
+        return job->opts->idle < CURFEW_FOREVER - last ? last + job->opts->idle : CURFEW_FOREVER;
+}
+
 /* Do what is due at this time, as far as it isn't the supervisor's. */
 static void do_what_is_due(struct job *job) {
         warn(job);
+        if (idle_time(job) <= curfew_now())
+                curfew_ctx_cancel_cause(job->ctx, VERDICT_IDLE_CODE, "idle");
         terminal_proceed(&job->terminal, leader_of(job));
 }
 
-static int64_t next_due(const struct job *job) {
-        int64_t due = terminal_due(&job->terminal);
-
-        return due < job->warn_at ? due : job->warn_at;
+static int64_t earlier(int64_t a, int64_t b) {
+        return a < b ? a : b;
 }
 
-/* Until something happens, or is due. */
-static int wait_for_something(const struct job *job) {
-        struct pollfd fds[] = {
-                { .fd = curfew_fd(job->sup), .events = POLLIN },
-                { .fd = job->signals, .events = POLLIN },
+/* Until something happens, but not longer than until then. Signals and output are dealt with. */
+static int wait_until(struct job *job, int64_t due) {
+        struct pollfd fds[RELAY_FDS + 2] = {
+                [RELAY_FDS] = { .fd = curfew_fd(job->sup), .events = POLLIN },
+                [RELAY_FDS + 1] = { .fd = job->signals, .events = POLLIN },
         };
-        int64_t due = next_due(job), left = 0;
         struct timespec timeout = { 0 };
+        int64_t left = due == CURFEW_FOREVER ? 0 : due - curfew_now();
 
-        if (due != CURFEW_FOREVER)
-                left = due - curfew_now();
+        relay_poll(job->relay, fds);
         if (left > 0)
                 timeout = (struct timespec){ left / CURFEW_SEC, left % CURFEW_SEC };
-        if (ppoll(fds, 2, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 && errno != EINTR)
+        if (ppoll(fds, RELAY_FDS + 2, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 &&
+                errno != EINTR)
                 return -errno;
+        relay_move(job->relay, fds);
+        handle_signals(job);
         return 0;
+}
+
+static int wait_for_something(struct job *job) {
+        int64_t due = earlier(job->warn_at, idle_time(job));
+
+        return wait_until(job, earlier(due, terminal_due(&job->terminal)));
 }
 
 /* 0, or a negative errno after a line has been said. */
@@ -355,10 +373,8 @@ static int job_wait(struct job *job) {
         while (!curfew_run_result(job->run)) {
                 int r = wait_for_something(job);
 
-                if (r == 0) {
-                        handle_signals(job);
+                if (r == 0)
                         r = curfew_dispatch(job->sup);
-                }
                 if (job->is_init)
                         init_reap(curfew_run_pid(job->run));
                 if (r < 0) {
@@ -370,6 +386,28 @@ static int job_wait(struct job *job) {
                 do_what_is_due(job);
         }
         return 0;
+}
+
+/* Pass on what the command has left in its pipes, which is its output though it has ended. Who
+ * reads it may take the time that is left; after that only for as long as it is being read. Returns
+ * whether that was all. */
+static bool drain(struct job *job) {
+        int r;
+
+        relay_end(job->relay);
+        while ((r = relay_state(job->relay)) > 0) {
+                bool is_over = curfew_ctx_err(job->ctx) < 0;
+                int64_t until = is_over ? relay_last(job->relay) + PATIENCE
+                                        : curfew_ctx_deadline(job->ctx);
+
+                if ((is_over && until <= curfew_now()) || wait_until(job, until) < 0)
+                        break;
+        }
+        if (r == 0)
+                return true;
+        say("the output of command '%s' is cut: %s", job->opts->argv[0],
+                r < 0 ? strerror(-r) : "it is not being read");
+        return false;
 }
 
 /* Whether it was made to end, and may not have got to put things in order. */
@@ -388,8 +426,16 @@ static void tell_trouble(const char *name, const struct curfew_result *result) {
                 say("%u processes of command '%s' could not be killed", result->left, name);
 }
 
+/* Output that was lost is a failure, unless there is another one already. */
+static int cut_status(const struct job *job, int status) {
+        if (status == 0 && job->stopped_by)
+                return -job->stopped_by;
+        return status == 0 ? STATUS_FAILED : status;
+}
+
 static int job_execute(struct job *job) {
         const struct curfew_result *result;
+        bool is_whole;
         int status = job_start(job);
 
         if (status != 0)
@@ -397,10 +443,12 @@ static int job_execute(struct job *job) {
         if (job_wait(job) < 0)
                 return STATUS_FAILED;
 
+        is_whole = drain(job);
         result = curfew_run_result(job->run);
         terminal_close(&job->terminal, was_interrupted(result));
         tell_trouble(job->opts->argv[0], result);
-        return verdict_status(result, job->opts->preserve_status, job->stopped_by);
+        status = verdict_status(result, job->opts->preserve_status, job->stopped_by);
+        return is_whole ? status : cut_status(job, status);
 }
 
 int job_main(const struct opts *opts) {
