@@ -94,9 +94,9 @@ static bool is_empty(const struct channel *channel) {
 
 /* An output is watched all the time, for its reader to go away. */
 void relay_poll(const struct relay *relay, struct pollfd ret[RELAY_FDS]) {
-        for (int i = 0; i < RELAY_FDS; ++i)
+        for (size_t i = 0; i < RELAY_FDS; ++i)
                 ret[i] = (struct pollfd){ .fd = -1 };
-        for (int i = 0; relay && i < N_CHANNELS; ++i) {
+        for (size_t i = 0; relay && i < N_CHANNELS; ++i) {
                 const struct channel *channel = &relay->channels[i];
 
                 if (is_empty(channel)) {
