@@ -433,10 +433,10 @@ def test_hangup():
 
 def test_no_shell_to_go_on_by():
     """In a group that nobody would let go on, as the kernel sees it, nothing is stopped."""
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     script = 'trap "echo SIGINT-1" INT; trap "echo passed on" USR1; ' + \
         'trap "echo asked; exit 3" TERM; echo started; while :; do read -r _; done'
-    for prefix in [], user:  # who isn't root has no control group, but a keeper
+    for prefix in [], user if os.getuid() == 0 else []:  # who isn't root has no control group, but a keeper
         with Terminal(prefix + [CURFEW, "1h", "sh", "-c", script]) as term:
             term.expect("started")
             term.type(CTRL_Z)
