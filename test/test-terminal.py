@@ -381,7 +381,7 @@ def test_stopped_output():
     for options in "-v", "--idle=.5", "-v --idle=.5":
         with shell() as term:
             os.mkfifo(term.path("ended"))
-            term.line(f"sh -c '$C {options} -k .1 2 yes 2>log; echo $? >ended'")
+            term.line(f"sh -c '$C {options} 2 yes 2>log; echo $? >ended'")
             term.expect("y\ny\n")
             term.type(CTRL_S)
             with open(term.path("ended"), encoding="ascii") as ended:
@@ -396,7 +396,7 @@ def test_stopped_output():
 def test_stopped_account():
     with shell() as term:
         os.mkfifo(term.path("ended"))
-        term.line("sh -c '$C -v -k .1 2 yes; echo $? >ended'")
+        term.line("sh -c '$C -v 2 yes; echo $? >ended'")
         term.expect("y\ny\n")
         term.type(CTRL_S)
         with open(term.path("ended"), encoding="ascii") as ended:
@@ -408,11 +408,14 @@ def test_stopped_account():
 def test_idle_at_a_terminal():
     """The time in which the job was stopped doesn't count; both outputs are one stream."""
     with shell() as term:
-        term.line("$C -v --idle=3 1h sh -c 'echo sta''rted; sleep 1; echo err >&2; echo out; cat'")
-        term.expect("started")
+        script = "ps -o pgid= $$; read -r _; echo err >&2; echo out; exec cat"
+        term.line(f"$C -v --idle=3 1h sh -c '{script}'")
+        curfew = int(term.expect(r"\d+\n"))
         term.type(CTRL_Z)
         term.expect("Stopped")
         term.line("sleep 3; fg")
+        wait_for_foreground(term, curfew)
+        term.type("\r")
         term.expect("err\nout\n")
         term.type("typed\r")
         term.expect("typed\ntyped\n")
@@ -434,9 +437,10 @@ def test_hangup():
 def test_no_shell_to_go_on_by():
     """In a group that nobody would let go on, as the kernel sees it, nothing is stopped."""
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    users = [[], user] if os.getuid() == 0 else [[]]
     script = 'trap "echo SIGINT-1" INT; trap "echo passed on" USR1; ' + \
         'trap "echo asked; exit 3" TERM; echo started; while :; do read -r _; done'
-    for prefix in [], user if os.getuid() == 0 else []:  # who isn't root has no control group, but a keeper
+    for prefix in users:  # who isn't root has no control group, but a keeper
         with Terminal(prefix + [CURFEW, "1h", "sh", "-c", script]) as term:
             term.expect("started")
             term.type(CTRL_Z)
