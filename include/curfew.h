@@ -745,6 +745,9 @@ struct curfew_run *curfew_run_free(struct curfew_run *run);
 pid_t curfew_run_pid(const struct curfew_run *run);
 int curfew_run_pidfd(const struct curfew_run *run);
 
+/* The time of its start, from which the times of its steps and of its result are counted. */
+int64_t curfew_run_started(const struct curfew_run *run);
+
 void *curfew_run_data(const struct curfew_run *run);
 
 /*

@@ -130,6 +130,10 @@ _public_ int curfew_run_pidfd(const struct curfew_run *run) {
         return run_has_ended(run) ? -ESRCH : run->child.pidfd;
 }
 
+_public_ int64_t curfew_run_started(const struct curfew_run *run) {
+        return run->started;
+}
+
 _public_ void *curfew_run_data(const struct curfew_run *run) {
         return run->data;
 }

@@ -188,6 +188,7 @@ static void test_deadlines_in_order(void) {
                 const struct curfew_result *res = curfew_run_result(children[i]);
 
                 assert_eq(res->reason, CURFEW_REASON_DEADLINE);
+                assert_eq(curfew_run_started(children[i]), res->started);
                 assert_ge(res->steps[0].at + res->started, curfew_ctx_deadline(ctxs[i]));
                 curfew_ctx_unref(ctxs[i]);
         }
