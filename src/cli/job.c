@@ -4,6 +4,7 @@
 #include "failure.h"
 #include "files.h"
 #include "init.h"
+#include "record.h"
 #include "relay.h"
 #include "say.h"
 #include "signals.h"
@@ -37,6 +38,7 @@ struct job {
         struct curfew_ctx *ctx;
         struct curfew *sup;
         struct curfew_run *run;
+        struct record *record; /* or NULL: nobody asked for one */
         struct files files;
         struct relay *relay; /* or NULL: nobody looks at the output */
         struct terminal terminal;
@@ -212,9 +214,11 @@ static int job_start(struct job *job) {
                 r = start_by_shell(job, &stage);
         if (r >= 0) {
                 relay_begin(job->relay, job->run);
+                record_start(job->record, job->run, job->ctx);
                 return 0;
         }
 
+        record_failure(job->record, stage, failure_explain(job->opts, stage, r));
         say("cannot run '%s': %s (%s)", name, failure_explain(job->opts, stage, r),
                 curfew_stage_name(stage));
         return failure_status(stage, r);
@@ -286,6 +290,7 @@ static void tell_events(struct job *job) {
         while (curfew_next_event(job->sup, &event) > 0) {
                 job->has_exited = job->has_exited || event.type == CURFEW_EVENT_EXIT;
                 job->is_stopping = job->is_stopping || event.type == CURFEW_EVENT_STEP;
+                record_event(job->record, &event);
                 if (!job->opts->verbose) {
                         tell_leftovers(job, &event);
                         continue;
@@ -315,11 +320,12 @@ static void warn(struct job *job) {
         if (job->is_stopping || curfew_ctx_err(job->ctx) < 0)
                 return;
 
-        taken.at = curfew_now() - job->started;
+        taken.at = curfew_now() - curfew_run_started(job->run);
         n = curfew_run_signal(job->run, warn->whom, warn->signal);
         taken.reached = n > 0 ? (unsigned)n : 0;
         taken.error = n < 0 ? n : 0;
         tell_warning(job, &taken);
+        record_warning(job->record, &taken);
 }
 
 static int64_t idle_time(const struct job *job) {
@@ -344,9 +350,11 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 /* Until something happens, but not longer than until then. Signals and output are dealt with. */
 static int wait_until(struct job *job, int64_t due) {
-        struct pollfd fds[RELAY_FDS + 2] = {
+        bool runs = !curfew_run_result(job->run);
+        struct pollfd fds[RELAY_FDS + 3] = {
                 [RELAY_FDS] = { .fd = curfew_fd(job->sup), .events = POLLIN },
                 [RELAY_FDS + 1] = { .fd = job->signals, .events = POLLIN },
+                [RELAY_FDS + 2] = { .fd = runs ? record_fd(job->record) : -1, .events = POLLIN },
         };
         struct timespec timeout = { 0 };
         int64_t left = due == CURFEW_FOREVER ? 0 : due - curfew_now();
@@ -354,10 +362,12 @@ static int wait_until(struct job *job, int64_t due) {
         relay_poll(job->relay, fds);
         if (left > 0)
                 timeout = (struct timespec){ left / CURFEW_SEC, left % CURFEW_SEC };
-        if (ppoll(fds, RELAY_FDS + 2, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 &&
+        if (ppoll(fds, RELAY_FDS + 3, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 &&
                 errno != EINTR)
                 return -errno;
         relay_move(job->relay, fds);
+        if (runs && (fds[RELAY_FDS].revents || fds[RELAY_FDS + 1].revents))
+                record_look(job->record);
         handle_signals(job);
         return 0;
 }
@@ -383,6 +393,7 @@ static int job_wait(struct job *job) {
                         return r;
                 }
                 tell_events(job);
+                record_dispatch(job->record);
                 do_what_is_due(job);
         }
         return 0;
@@ -403,6 +414,8 @@ static bool drain(struct job *job) {
                 if ((is_over && until <= curfew_now()) || wait_until(job, until) < 0)
                         break;
         }
+        if (job->relay)
+                record_output(job->record, r > 0 ? -ETIMEDOUT : r);
         if (r == 0)
                 return true;
         say("the output of command '%s' is cut: %s", job->opts->argv[0],
@@ -433,30 +446,41 @@ static int cut_status(const struct job *job, int status) {
         return status == 0 ? STATUS_FAILED : status;
 }
 
-static int job_execute(struct job *job) {
-        const struct curfew_result *result;
-        bool is_whole;
-        int status = job_start(job);
+/* The run has ended: what the program is to exit with. */
+static int finish(struct job *job, const struct curfew_result *result) {
+        bool is_whole = drain(job);
+        int status;
 
-        if (status != 0)
-                return status;
-        if (job_wait(job) < 0)
-                return STATUS_FAILED;
-
-        is_whole = drain(job);
-        result = curfew_run_result(job->run);
         terminal_close(&job->terminal, was_interrupted(result));
         tell_trouble(job->opts->argv[0], result);
         status = verdict_status(result, job->opts->preserve_status, job->stopped_by);
         return is_whole ? status : cut_status(job, status);
 }
 
+static int job_execute(struct job *job) {
+        const struct curfew_result *result = NULL;
+        int status = job_start(job);
+
+        if (status == 0 && job_wait(job) < 0)
+                status = STATUS_FAILED;
+        else if (status == 0)
+                result = curfew_run_result(job->run);
+        if (result)
+                status = finish(job, result);
+        return record_close(job->record, result, status);
+}
+
 int job_main(const struct opts *opts) {
         struct job job = JOB_NULL;
         int status = STATUS_FAILED;
 
+        /* First of all: this may execute another program. */
+        if (record_open(opts, &job.record) < 0)
+                return status;
         if (job_init(&job, opts) >= 0)
                 status = job_execute(&job);
+        else
+                status = record_close(job.record, NULL, status);
         job_deinit(&job);
         if (job.is_init)
                 init_finish(opts->stop);

@@ -304,7 +304,7 @@ static int settle_foreground(struct parser *parser) {
 
 int opts_parse(char *const argv[], struct opts *ret) {
         struct parser parser = {
-                .opts = { .stop = { { .signal = SIGTERM } } },
+                .opts = { .line = argv, .stop = { { .signal = SIGTERM } } },
                 .parse = {
                         .options = options,
                         .n_options = N_OPTIONS,

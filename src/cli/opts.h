@@ -29,6 +29,7 @@ struct opts {
         enum opts_mode mode;
         int64_t duration; /* 0: no deadline */
         const char *const *argv;
+        char *const *line; /* all of it, the program's name first */
         struct curfew_step stop[CURFEW_MAX_STEPS];
         struct opts_warn warn;
         int64_t idle; /* 0: it may be silent for as long as it likes */
