@@ -30,6 +30,7 @@ prefix=$(find "$dir/dest" -name curfew.h -printf '%h' | sed 's:/include$::')
 for file in bin/curfew include/curfew.h lib/libcurfew.a lib/libcurfew.so lib/libcurfew.so.0 \
         lib/pkgconfig/libcurfew.pc lib/cmake/curfew/curfewConfig.cmake \
         lib/cmake/curfew/curfewConfigVersion.cmake share/man/man1/curfew.1 \
+        share/man/man5/curfew-report.5 share/curfew/report.schema.json \
         share/man/man3/libcurfew.3 share/bash-completion/completions/curfew \
         share/zsh/site-functions/_curfew share/fish/vendor_completions.d/curfew.fish; do
         [ -s "$prefix/$file" ] || fail "$file is not installed"

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+#include "cli/full/target.h"
+#include "cli/say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * That a path can't be written has to be found before the command starts, and a reader must never
+ * see half a report. So an ordinary file is replaced: a new one is written beside it and renamed.
+ * Making one at the start, and removing it again, proves that this will be possible; nothing lies
+ * about if curfew is killed. Where the folder takes no new file, or the old one is a mount point,
+ * as in a container, the old file itself is opened and written.
+ *
+ * Anything else (a terminal, a pipe, a descriptor) is written directly. A pipe can be full and its
+ * reader asleep, which must not hold up the supervision of a command; so it is opened again for
+ * ourselves, not to wait, since O_NONBLOCK on the descriptor we got would be everybody's.
+ */
+
+#define PATIENCE_MSEC 10000 /* for a reader that reads nothing */
+
+void target_say(const struct target *target, int error) {
+        say("cannot write '%s' for '--%s': %s", target->text, target->option,
+                error == -ETIMEDOUT ? "nobody reads it" : strerror(-error));
+}
+
+static int parse_descriptor(const char *text) {
+        static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+        char *end;
+        long fd;
+
+        if (strcmp(text, "/dev/stdout") == 0)
+                return STDOUT_FILENO;
+        if (strcmp(text, "/dev/stderr") == 0)
+                return STDERR_FILENO;
+        for (size_t i = 0; i < 2; ++i)
+                if (strncmp(text, folders[i], strlen(folders[i])) == 0)
+                        text += strlen(folders[i]);
+        if (text[0] < '0' || text[0] > '9')
+                return -1;
+        fd = strtol(text, &end, 10);
+        return *end == 0 && fd < 1 << 20 ? (int)fd : -1;
+}
+
+/* A description of our own of what the descriptor leads to, where there is something to wait for.
+ * A socket can't be opened again, and is told with each write instead. */
+static int open_again(int fd) {
+        struct stat st;
+        char path[32];
+        int again = -1;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        if (S_ISFIFO(st.st_mode) || isatty(fd))
+                again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (again < 0)
+                again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return again < 0 ? -errno : again;
+}
+
+static int open_descriptor(struct target *target, int fd) {
+        int flags = fcntl(fd, F_GETFL), r;
+
+        if (flags < 0)
+                return -errno;
+        if ((flags & O_ACCMODE) == O_RDONLY)
+                return -EBADF;
+        r = open_again(fd);
+        if (r < 0)
+                return r;
+        target->fd = r;
+        return 0;
+}
+
+/* May block, as the shell's redirection does: a FIFO waits for its reader. */
+static int open_directly(struct target *target, int flags) {
+        int fd = open(target->text, O_WRONLY | O_NOCTTY | O_CLOEXEC | flags, 0666);
+        int r = fd < 0 ? -errno : open_descriptor(target, fd);
+
+        if (fd >= 0)
+                close(fd);
+        return r;
+}
+
+/* A new file in the folder, under a name that nobody has, which goes to ret. */
+static int make_new(const struct target *target, char ret[64]) {
+        char name[64];
+        int fd = -1;
+
+        for (unsigned i = 0; i < 100 && fd < 0; ++i) {
+                snprintf(name, sizeof(name), ".curfew-%d-%u", getpid(), i);
+                fd = openat(target->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+                if (fd < 0 && errno != EEXIST)
+                        return -errno;
+        }
+        if (fd < 0)
+                return -EEXIST;
+        memcpy(ret, name, sizeof(name));
+        return fd;
+}
+
+/* The file that is to be replaced, or made: where links lead. Whoever may not write it may not
+ * replace it, either, even if they may write the folder. */
+static int resolve(const char *text, char **ret) {
+        char *path = realpath(text, NULL);
+        int r = 0;
+
+        if (path ? access(path, W_OK) < 0 : errno != ENOENT)
+                r = -errno;
+        else if (!path)
+                path = strdup(text);
+        if (r == 0 && !path)
+                r = -ENOMEM;
+        if (r < 0)
+                free(path);
+        else
+                *ret = path;
+        return r;
+}
+
+/* Part a path into the folder, which is opened, and the name in it. Changes the path. */
+static int part(struct target *target, char *path) {
+        char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+        target->name = strdup(name);
+        if (!target->name)
+                return -ENOMEM;
+        if (*name == 0)
+                return -EISDIR;
+        *name = 0;
+        target->folder = open(*path ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return target->folder < 0 ? -errno : 0;
+}
+
+static int open_folder(struct target *target) {
+        char *path, name[64];
+        int r = resolve(target->text, &path);
+
+        if (r < 0)
+                return r;
+        r = part(target, path);
+        free(path);
+        if (r < 0)
+                return r;
+
+        r = make_new(target, name);
+        if (r < 0)
+                return r;
+        close(r);
+        unlinkat(target->folder, name, 0);
+        return 0;
+}
+
+static int open_path(struct target *target, bool whole) {
+        struct stat st;
+        bool exists = stat(target->text, &st) == 0;
+        int r;
+
+        if (exists && S_ISDIR(st.st_mode))
+                return -EISDIR;
+        if (exists && !S_ISREG(st.st_mode))
+                return open_directly(target, 0);
+        if (!whole)
+                return open_directly(target, O_CREAT | O_TRUNC | O_APPEND);
+        r = open_folder(target);
+        if (r < 0 && exists)
+                r = open_directly(target, 0);
+        return r;
+}
+
+int target_open(struct target *target, const char *option, const char *text, bool whole) {
+        int fd = parse_descriptor(text), r;
+
+        target->option = option;
+        target->text = text;
+        if (text[0] == 0)
+                r = -ENOENT;
+        else
+                r = fd >= 0 ? open_descriptor(target, fd) : open_path(target, whole);
+        if (r < 0)
+                target_say(target, r);
+        return r;
+}
+
+ssize_t target_write_some(int fd, const void *data, size_t size) {
+        ssize_t n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n < 0 && errno == ENOTSOCK)
+                n = write(fd, data, size);
+        return n < 0 ? -errno : n;
+}
+
+int target_write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                struct pollfd poller = { .fd = fd, .events = POLLOUT };
+                ssize_t n = target_write_some(fd, data, size);
+
+                if (n == -EAGAIN && poll(&poller, 1, PATIENCE_MSEC) == 0)
+                        return -ETIMEDOUT;
+                if (n < 0 && n != -EAGAIN && n != -EINTR)
+                        return (int)n;
+                data += n > 0 ? n : 0;
+                size -= n > 0 ? (size_t)n : 0;
+        }
+        return 0;
+}
+
+/* In the place of the old file, and with its permissions. */
+static int replace(const struct target *target, const char *data, size_t size) {
+        char name[64];
+        struct stat st;
+        int fd = make_new(target, name), r;
+
+        if (fd < 0)
+                return fd;
+        if (fstatat(target->folder, target->name, &st, 0) == 0) {
+                r = fchown(fd, st.st_uid, st.st_gid);
+                r = fchmod(fd, st.st_mode & 0777) | r;
+                (void)r; /* then it is like a new one */
+        }
+        r = target_write_all(fd, data, size);
+        if (close(fd) < 0 && r == 0)
+                r = -errno;
+        if (r == 0 && renameat(target->folder, name, target->folder, target->name) < 0)
+                r = -errno;
+        if (r < 0)
+                unlinkat(target->folder, name, 0);
+        return r;
+}
+
+/* Into a file that can't be replaced. */
+static int write_over(struct target *target, const char *data, size_t size) {
+        struct stat st;
+        int r;
+
+        if (target->fd < 0) {
+                r = open_directly(target, 0);
+                if (r < 0)
+                        return r;
+        }
+        if (parse_descriptor(target->text) < 0 && fstat(target->fd, &st) == 0 &&
+                S_ISREG(st.st_mode) && ftruncate(target->fd, 0) < 0)
+                return -errno;
+        return target_write_all(target->fd, data, size);
+}
+
+int target_write(struct target *target, const void *data, size_t size) {
+        int r = -EBUSY;
+
+        if (target->fd < 0)
+                r = replace(target, data, size);
+        if (r == -EBUSY)
+                r = write_over(target, data, size);
+        if (r < 0)
+                target_say(target, r);
+        return r;
+}
+
+void target_deinit(struct target *target) {
+        if (target->fd >= 0)
+                close(target->fd);
+        if (target->folder >= 0)
+                close(target->folder);
+        free(target->name);
+        *target = (struct target)TARGET_NULL;
+}

@@ -1,0 +1,497 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+#
+# test-report.py PROGRAM MANUAL SCHEMA EXAMPLE...: what --report and --events write, of real runs, is what
+# the schema says and what has happened. Prints a line for each check that fails.
+#
+# Commands that have to be ready before something is done to them say so through a pipe.
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+try:
+    import jsonschema
+except ImportError:
+    print('skipped: there is no python3-jsonschema')
+    sys.exit(1 if os.environ.get('CURFEW_MUST_WORK') else 77)
+
+CURFEW = os.path.abspath(sys.argv[1])
+MANUAL = sys.argv[2]
+EXAMPLES = [os.path.abspath(path) for path in sys.argv[4:]]
+BOUND = 60  # only catches a hang
+
+
+def read(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def load(path):
+    return json.loads(read(path))
+
+
+SCHEMA = load(sys.argv[3])
+
+
+def close_objects(part):
+    """What the schema allows a later version to add, is a fault in this one."""
+    if isinstance(part, dict):
+        for value in part.values():
+            close_objects(value)
+        if 'properties' in part:
+            part.setdefault('unevaluatedProperties', False)
+    elif isinstance(part, list):
+        for value in part:
+            close_objects(value)
+
+
+def make_validators():
+    strict = json.loads(json.dumps(SCHEMA))
+    close_objects(strict)
+    # Of an event or a sent signal, the parts are spread over several places.
+    for name in ('sent', 'event'):
+        strict['$defs'][name].pop('unevaluatedProperties', None)
+    for kind in strict['$defs']['event']['oneOf']:
+        kind.pop('unevaluatedProperties', None)
+    strict['$defs']['event']['unevaluatedProperties'] = False
+    event = {'$ref': '#/$defs/event', '$defs': strict['$defs']}
+    kind = jsonschema.Draft202012Validator
+    kind.check_schema(SCHEMA)
+    checker = jsonschema.FormatChecker()
+    return kind(strict, format_checker=checker), kind(event, format_checker=checker)
+
+
+REPORT, EVENT = make_validators()
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.report = os.path.join(self.dir, 'report.json')
+        self.events = os.path.join(self.dir, 'events.jsonl')
+
+    def curfew(self, *args, **kwargs):
+        kwargs.setdefault('cwd', self.dir)
+        return subprocess.run([CURFEW, *args], capture_output=True, timeout=BOUND, **kwargs)
+
+    def check_report(self, data):
+        report = json.loads(data)
+        REPORT.validate(report)
+        self.assertTrue(data.endswith(b'}\n'))
+        self.check_sense(report)
+        return report
+
+    def check_sense(self, report):
+        """What a schema can't say."""
+        times = report['times']
+        for process in report['processes']:
+            if process['ended'] is not None:
+                self.assertLessEqual(process['started'], process['ended'])
+                self.assertLessEqual(process['ended'], times['end'])
+        before = 0
+        for step in report['steps']:
+            self.assertLessEqual(before, step['time'])
+            before = step['time']
+        if report['command']['pid'] is not None:
+            self.assertEqual(report['command']['pid'], report['processes'][0]['pid'])
+            self.assertEqual(times['exit'], report['processes'][0]['ended'])
+
+    def check_events(self, data):
+        self.assertTrue(data.endswith(b'}\n'))
+        events = [json.loads(line) for line in data.splitlines()]
+        for event in events:
+            EVENT.validate(event)
+        times = [event['time'] for event in events]
+        self.assertEqual(times, sorted(times))
+        return events
+
+    def run_both(self, *args, status=0, **kwargs):
+        done = self.curfew('--report', self.report, '--events', self.events, *args, **kwargs)
+        self.assertEqual(done.returncode, status, done.stderr)
+        report = self.check_report(read(self.report))
+        events = self.check_events(read(self.events))
+        self.check_alike(report, events)
+        return report, events
+
+    def check_alike(self, report, events):
+        """Events and report tell the same."""
+        processes = report.pop('processes')
+        self.assertEqual(events[-1]['report'], report)
+        report['processes'] = processes
+        kinds = [event['event'] for event in events]
+        self.assertEqual(kinds.count('seen'), len(processes))
+        self.assertEqual(kinds.count('step'), len(report['steps']))
+        self.assertEqual(kinds.count('exit'), 1 if report['times']['exit'] is not None else 0)
+        ended = {event['pid'] for event in events if event['event'] == 'ended'}
+        self.assertEqual(ended, {p['pid'] for p in processes if p['ended'] is not None})
+
+
+class Verdicts(Case):
+    def test_exited(self):
+        for code in (0, 7, 124):
+            report, _ = self.run_both('10', 'sh', '-c', f'exit {code}', status=code)
+            self.assertEqual(report['verdict'], 'exited')
+            self.assertEqual(report['status'], {'exited': code})
+            self.assertEqual(report['exit_status'], code)
+            self.assertEqual(report['command']['argv'], ['sh', '-c', f'exit {code}'])
+            self.assertEqual(report['command']['directory'], os.path.realpath(self.dir))
+            self.assertEqual(report['processes'][0]['args'], ['sh', '-c', f'exit {code}'])
+            self.assertAlmostEqual(report['deadline'], 10, delta=.1)
+            self.assertEqual((report['reason'], report['steps'], report['end']),
+                             (None, [], 'empty'))
+
+    def test_no_deadline(self):
+        self.assertIsNone(self.run_both('0', 'true')[0]['deadline'])
+
+    def test_deadline(self):
+        report, events = self.run_both('-s', 'INT', '-k', '5', '.2', 'sleep', '1000', status=124)
+        self.assertEqual(report['verdict'], 'deadline')
+        self.assertEqual(report['status'], {'signalled': 'INT', 'core': False})
+        self.assertEqual(report['plan'], [{'signal': 'INT', 'whom': 'tree', 'grace': 5.0}])
+        step, = report['steps']
+        self.assertEqual((step['signal'], step['whom'], step['reached']), ('INT', 'tree', 1))
+        self.assertEqual(step['ended'], [{'pid': report['command']['pid'], 'name': 'sleep'}])
+        self.assertEqual((report['reason'], report['ended_by']), ('deadline', 1))
+        self.assertEqual(report['cause']['text'], 'deadline')
+        kinds = [event['event'] for event in events]
+        self.assertEqual((kinds[0], kinds[-1]), ('start', 'end'))
+        self.assertLess(kinds.index('step'), kinds.index('exit'))
+
+    def test_own_status_at_the_deadline(self):
+        report, _ = self.run_both('.2', 'sh', '-c', 'trap "exit 0" TERM; sleep 1000 & wait',
+                                  status=124)
+        self.assertEqual((report['verdict'], report['status']), ('deadline', {'exited': 0}))
+
+    def test_killed(self):
+        report, _ = self.run_both('--stop=CONT:.1', '.2', 'sh', '-c', 'sleep 1000 & wait',
+                                  status=137)
+        self.assertEqual(report['killed']['count'], 2)
+        self.assertEqual({p['name'] for p in report['killed']['processes']}, {'sh', 'sleep'})
+        self.assertEqual([step['signal'] for step in report['steps']], ['CONT', 'KILL'])
+        self.assertEqual({p['name'] for p in report['steps'][1]['ended']}, {'sh', 'sleep'})
+        self.assertEqual(report['ended_by'], 2)
+
+    def test_signalled(self):
+        report, _ = self.run_both('10', 'sh', '-c', 'kill -HUP $$', status=-signal.SIGHUP)
+        self.assertEqual(report['verdict'], 'signalled')
+        self.assertEqual(report['status'], {'signalled': 'HUP', 'core': False})
+        self.assertEqual(report['exit_status'], 129)
+
+    def test_cancelled(self):
+        done = subprocess.Popen(
+            [CURFEW, '--report', self.report, '--events', self.events, '100', 'sh', '-c',
+             'echo; exec sleep 1000'], stdout=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        done.stdout.readline()
+        done.send_signal(signal.SIGINT)
+        done.communicate(timeout=BOUND)
+        self.assertEqual(done.returncode, -signal.SIGINT)
+        report = self.check_report(read(self.report))
+        self.check_alike(report, self.check_events(read(self.events)))
+        self.assertEqual((report['verdict'], report['reason']), ('cancelled', 'cancelled'))
+        self.assertEqual(report['cause'], {'code': signal.SIGINT, 'text': 'SIGINT'})
+        self.assertEqual(report['exit_status'], 130)
+
+    def test_leftovers(self):
+        report, _ = self.run_both('100', 'sh', '-c', 'sleep 1000 & exit 3', status=3)
+        self.assertEqual((report['verdict'], report['reason']), ('exited', 'leftovers'))
+        self.assertEqual([p['name'] for p in report['steps'][0]['ended']], ['sleep'])
+        self.assertLess(report['times']['exit'], report['times']['end'])
+
+    def test_left(self):
+        report, _ = self.run_both('--leave', '100', 'sh', '-c', 'sleep 1000 >/dev/null 2>&1 &')
+        left = report['survivors']['processes']
+        self.addCleanup(lambda: [os.kill(p['pid'], signal.SIGKILL) for p in left])
+        self.assertEqual((report['end'], report['survivors']['count']), ('exit', 1))
+        self.assertIsNone(report['ended_by'])
+        for process in report['processes'][1:]:
+            self.assertIsNone(process['ended'])
+
+    def test_failed(self):
+        for args, status, stage in ((['no-such-command'], 127, 'look up'), (['/'], 126, None)):
+            report, events = self.run_both('10', *args, status=status)
+            self.assertEqual((report['verdict'], report['exit_status']), ('failed', status))
+            self.assertTrue(report['failure']['error'])
+            self.assertIn(report['failure']['stage'], (stage, 'look up', 'exec'))
+            self.assertEqual([event['event'] for event in events], ['end'])
+            self.assertEqual((report['processes'], report['status']), ([], None))
+
+    def test_too_late(self):
+        report, _ = self.run_both('10', 'true', status=124, env={**os.environ, 'CURFEW_DEADLINE': '1'})
+        self.assertEqual((report['verdict'], report['failure']['stage']), ('deadline', 'context'))
+
+    def test_init(self):
+        # The namespace's own /proc, as in a container.
+        unshare = ['unshare', '--pid', '--fork', '--mount-proc']
+        if subprocess.run([*unshare, 'true'], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest('no PID namespace can be made here')
+        subprocess.run([*unshare, CURFEW, '--report', self.report, '--events', self.events, '--init',
+                        'sh', '-c', 'setsid sleep 1000 & exit 3'], timeout=BOUND)
+        report = self.check_report(read(self.report))
+        self.check_alike(report, self.check_events(read(self.events)))
+        self.assertEqual((report['status'], report['reason']), ({'exited': 3}, 'leftovers'))
+
+
+class Processes(Case):
+    def test_tree(self):
+        report, events = self.run_both(
+            '10', 'sh', '-c', 'sh -c "sleep .2; :" & setsid sleep .1 & wait')
+        leader = report['command']['pid']
+        names = sorted(p['name'] for p in report['processes'])
+        self.assertEqual(names, ['sh', 'sh', 'sleep', 'sleep'])
+        by_pid = {p['pid']: p for p in report['processes']}
+        inner = next(p for p in report['processes'] if p['args'] == ['sleep', '.2'])
+        self.assertEqual(by_pid[inner['parent']]['parent'], leader)
+        self.assertTrue(all(p['exact'] for p in report['processes']))
+        self.assertAlmostEqual(inner['ended'] - inner['started'], .2, delta=.15)
+
+    def test_exec(self):
+        report, events = self.run_both('10', 'sh', '-c', 'sleep .1; exec sleep .1')
+        exec_, = [e for e in events if e['event'] == 'exec' and e['pid'] == report['command']['pid']]
+        self.assertEqual((exec_['name'], exec_['args']), ('sleep', ['sleep', '.1']))
+        self.assertEqual(report['processes'][0]['name'], 'sleep')
+
+    def test_crowd(self):
+        report, _ = self.run_both(
+            '--stop=TERM:30', '100', 'sh', '-c',
+            'for i in $(seq 300); do sleep 1000 & done; sleep .3; kill -TERM $$', status=-15)
+        sleepers = [p for p in report['processes'] if p['args'] == ['sleep', '1000']]
+        self.assertEqual(len(sleepers), 300)
+        self.assertTrue(all(p['exact'] for p in sleepers))
+        self.assertEqual(len(report['steps'][0]['ended']), 300)
+
+    def test_few_descriptors(self):
+        """Beyond what may be had of them, the ends are those of the looks."""
+        done = self.curfew('--report', self.report, '100', 'sh', '-c',
+                           'for i in $(seq 100); do sleep .4 & done; wait',
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = self.check_report(read(self.report))
+        sleepers = [p for p in report['processes'] if p['args'] == ['sleep', '.4']]
+        self.assertEqual(len(sleepers), 100)
+        exact = [p for p in report['processes'] if p['exact']]
+        self.assertTrue(20 <= len(exact) <= 40, len(exact))
+        self.assertTrue(all(p['ended'] is not None for p in report['processes']))
+
+    def test_foreign_bytes(self):
+        report, _ = self.run_both('10', 'sh', '-c', 'exit 0', b'\xff a\xc3\xa4\xed\xa0\x80\x1b[2J')
+        self.assertEqual(report['command']['argv'][3], '\ufffd a\xe4\ufffd\ufffd\ufffd\x1b[2J')
+
+
+class Files(Case):
+    def mistake(self, pattern, *args, **kwargs):
+        started = os.path.join(self.dir, 'started')
+        done = self.curfew(*args, '10', 'touch', started, **kwargs)
+        self.assertEqual(done.returncode, 125)
+        self.assertRegex(done.stderr.decode(), f'^curfew: {pattern}[^\n]*\n$')
+        self.assertFalse(os.path.exists(started))
+
+    def test_unwritable(self):
+        for option in ('report', 'events'):
+            for path, why in (('no/such/r.json', 'No such file'), ('.', 'Is a directory'),
+                              ('', 'No such file'), ('9', 'Bad file descriptor')):
+                self.mistake(f"cannot write '{re.escape(path)}' for '--{option}': {why}",
+                             f'--{option}={path}')
+        with open('/dev/null') as file:
+            self.mistake("cannot write '.*' for '--report': Bad file descriptor",
+                         f'--report={file.fileno()}', pass_fds=[file.fileno()])
+
+    def test_not_permitted(self):
+        if os.getuid() != 0:
+            self.skipTest('only root can be somebody else')
+        os.chmod(self.dir, 0o755)
+        with open(self.report, 'w') as file:
+            file.write('old')
+        os.chmod(self.report, 0o644)
+
+        def be_nobody():
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        self.mistake("cannot write '.*' for '--report': Permission denied",
+                     f'--report={self.report}', preexec_fn=be_nobody)
+        self.mistake("cannot write '.*' for '--report': Permission denied",
+                     f'--report={self.report}.new', preexec_fn=be_nobody)
+
+        # A file that may be written in a folder that may not.
+        os.chmod(self.report, 0o666)
+        done = self.curfew(f'--report={self.report}', '10', 'true', preexec_fn=be_nobody)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.check_report(read(self.report))
+
+    def test_full(self):
+        for option in ('report', 'events'):
+            for command, status in (('true', 125), ('false', 1)):
+                done = self.curfew(f'--{option}=/dev/full', '10', command)
+                self.assertEqual(done.returncode, status)
+                self.assertEqual(done.stderr.decode(),
+                                 f"curfew: cannot write '/dev/full' for '--{option}': "
+                                 "No space left on device\n")
+
+    def test_replaced(self):
+        """Who reads the old report, reads all of it, up to the end of the run."""
+        target = os.path.join(self.dir, 'target.json')
+        with open(target, 'w') as file:
+            file.write('old')
+        os.chmod(target, 0o640)
+        os.symlink('target.json', self.report)
+        with open(target) as old:
+            done = self.curfew('--report', self.report, '10', 'cat', target)
+            self.assertEqual(done.stdout, b'old')
+            self.assertEqual(old.read(), 'old')
+        self.check_report(read(target))
+        self.assertTrue(os.path.islink(self.report))
+        self.assertEqual(os.stat(target).st_mode & 0o777, 0o640)
+        self.assertEqual(sorted(os.listdir(self.dir)), ['report.json', 'target.json'])
+
+    def test_killed(self):
+        """The old report stays, nothing lies about, and the events are whole lines."""
+        with open(self.report, 'w') as file:
+            file.write('old')
+        done = subprocess.Popen(
+            [CURFEW, '--report', self.report, '--events', self.events, '100', 'sh', '-c',
+             'until [ -s "$0" ]; do sleep .01; done; echo; exec sleep 1000', self.events],
+            stdout=subprocess.PIPE)
+        done.stdout.readline()
+        done.kill()
+        done.communicate(timeout=BOUND)
+        self.assertEqual(read(self.report), b'old')
+        events = self.check_events(read(self.events))
+        self.assertEqual(events[0]['event'], 'start')
+        self.assertEqual(sorted(os.listdir(self.dir)), ['events.jsonl', 'report.json'])
+
+    def test_descriptors(self):
+        with open(self.report, 'w') as report, open(self.events, 'w') as events:
+            report.write('before\n')
+            report.flush()
+            done = self.curfew(f'--report={report.fileno()}', f'--events=/dev/fd/{events.fileno()}',
+                               '10', 'ls', '/proc/self/fd',
+                               pass_fds=[report.fileno(), events.fileno()])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            report.write('after\n')
+        self.assertEqual(done.stdout.split(), [b'0', b'1', b'2', b'3'])  # 3 is its own
+        before, report, after = re.fullmatch(b'(before\n)(.*\n)(after\n)', read(self.report),
+                                             re.DOTALL).groups()
+        self.check_alike(self.check_report(report), self.check_events(read(self.events)))
+
+    def test_stdout(self):
+        done = self.curfew('--report=/dev/stdout', '10', 'echo', 'hello')
+        self.assertTrue(done.stdout.startswith(b'hello\n{'))
+        self.check_report(done.stdout[6:])
+
+    def test_one_write_each(self):
+        """A message of this kind of socket is what one write has given."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        done = self.curfew(f'--events={theirs.fileno()}', '.3', 'sh', '-c',
+                           'sleep 1000 & sleep 1000 & wait', pass_fds=[theirs.fileno()])
+        self.assertEqual(done.returncode, 124, done.stderr)
+        theirs.close()
+        messages = []
+        while True:
+            message = ours.recv(1 << 20)
+            if not message:
+                break
+            self.assertEqual(message.count(b'\n'), 1)
+            messages.append(message)
+        ours.close()
+        self.assertGreater(len(messages), 7)
+        self.check_events(b''.join(messages))
+
+    def test_slow_reader(self):
+        """It is not waited for while the command runs."""
+        ours, theirs = os.pipe()
+        os.set_blocking(theirs, True)
+        done = subprocess.Popen(
+            [CURFEW, f'--events={theirs}', '100', 'sh', '-c',
+             'for i in $(seq 300); do sh -c "sleep .5; :" "$(seq 1000)" & done; wait; echo done'],
+            pass_fds=[theirs], stdout=subprocess.PIPE)
+        self.assertEqual(done.stdout.readline(), b'done\n')
+        os.close(theirs)
+        with open(ours, 'rb') as file:
+            data = file.read()
+        self.assertEqual(done.wait(timeout=BOUND), 0)
+        done.stdout.close()
+        self.assertGreater(len(data), 1 << 16)
+        self.check_events(data)
+
+    def test_no_reader(self):
+        ours, theirs = os.pipe()
+        os.close(ours)
+        done = self.curfew(f'--events={theirs}', '10', 'true', pass_fds=[theirs])
+        os.close(theirs)
+        self.assertEqual((done.returncode, done.stderr.decode()),
+                         (125, f"curfew: cannot write '{theirs}' for '--events': Broken pipe\n"))
+
+    def test_nothing_without_the_full_program(self):
+        lonely = os.path.join(self.dir, 'curfew')
+        shutil.copy(CURFEW, lonely)
+        if os.path.exists('/usr/local/libexec/curfew/curfew-full'):
+            self.skipTest('it is installed')
+        for args in (['--report', self.report, '1', 'touch', 'started'],):
+            done = subprocess.run([lonely, *args], capture_output=True, cwd=self.dir, timeout=BOUND)
+            self.assertEqual(done.returncode, 125)
+            self.assertRegex(done.stderr.decode(),
+                             "^curfew: '--report' needs the program 'curfew-full', "
+                             "which is not installed: [^\n]*\n$")
+        self.assertEqual(os.listdir(self.dir), ['curfew'])
+
+        # Where an installation has it.
+        os.makedirs(f'{self.dir}/bin')
+        os.makedirs(f'{self.dir}/libexec/curfew')
+        os.rename(lonely, f'{self.dir}/bin/curfew')
+        shutil.copy(os.path.join(os.path.dirname(CURFEW), 'curfew-full'), f'{self.dir}/libexec/curfew')
+        done = subprocess.run([f'{self.dir}/bin/curfew', '--report', self.report, '10', 'true'],
+                              capture_output=True, timeout=BOUND)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.check_report(read(self.report))
+
+
+class Schema(unittest.TestCase):
+    def test_examples(self):
+        for path in EXAMPLES:
+            REPORT.validate(load(path))
+
+    def test_manual(self):
+        """It has every member, every kind of event and every word."""
+        words = set(re.findall('[a-z_]+', read(MANUAL).decode().replace('\\(dq', ' ')))
+        wanted = set()
+
+        def collect(part):
+            if isinstance(part, dict):
+                wanted.update(part.get('properties', []))
+                for word in [part.get('const'), *part.get('enum', [])]:
+                    wanted.update(re.findall('^[a-z]+$', word or ''))
+                for value in part.values():
+                    collect(value)
+            elif isinstance(part, list):
+                for value in part:
+                    collect(value)
+        collect(SCHEMA)
+        self.assertGreater(len(wanted), 80)
+        self.assertEqual(wanted - words, set())
+
+    def test_it_bites(self):
+        """A schema that allows everything would say nothing."""
+        for change in ({'verdict': 'fine'}, {'more': 1}, {'status': {'exited': 256}},
+                       {'times': {'exit': -1, 'end': 0}}, {'started': '2026-11-27'}):
+            report = load(EXAMPLES[0])
+            report.update(change)
+            self.assertFalse(REPORT.is_valid(report), change)
+        self.assertFalse(EVENT.is_valid({'event': 'seen', 'time': 1}))
+        self.assertFalse(EVENT.is_valid({'event': 'exit', 'time': 1, 'more': 1}))
+
+
+if __name__ == '__main__':
+    os.environ.pop('CURFEW_DEADLINE', None)
+    result = unittest.main(argv=sys.argv[:1], exit=False).result
+    sys.exit(not result.wasSuccessful())
