@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 #
-# test-report.py PROGRAM MANUAL SCHEMA EXAMPLE...: what --report and --events write, of real runs, is what
-# the schema says and what has happened. Prints a line for each check that fails.
+# test-report.py PROGRAM MANUAL SCHEMA EXAMPLE...: what --report and --events write, of real runs, is
+# what the schema says and what has happened; and what 'curfew show' makes of it.
 #
 # Commands that have to be ready before something is done to them say so through a pipe.
 
 import json
 import os
+import pty
 import re
 import resource
 import shutil
@@ -71,6 +72,16 @@ def make_validators():
 
 
 REPORT, EVENT = make_validators()
+
+
+def every_path(value, path=()):
+    """Every place in a JSON value, by the keys that lead there; of a list, in the first item."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else \
+        list(enumerate(value))[:1] if isinstance(value, list) else []
+    for key, part in items:
+        yield from every_path(part, (*path, key))
 
 
 class Case(unittest.TestCase):
@@ -389,6 +400,33 @@ class Files(Case):
         self.assertTrue(done.stdout.startswith(b'hello\n{'))
         self.check_report(done.stdout[6:])
 
+    def test_mount_point(self):
+        """A file that can't be replaced, as one that is mounted into a container, is written over."""
+        script = 'mount --bind "$2" "$3" && exec "$1" --report="$3" 10 true'
+        other = os.path.join(self.dir, 'other.json')
+        for path, size in ((self.report, 0), (other, 100000)):
+            with open(path, 'w') as file:
+                file.write(' ' * size)
+        if subprocess.run(['unshare', '--mount', 'mount', '--bind', other, self.report],
+                          stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest('nothing can be mounted here')
+        done = subprocess.run(['unshare', '--mount', 'sh', '-c', script, 'sh', CURFEW, other,
+                               self.report], capture_output=True, timeout=BOUND)
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
+        self.check_report(read(other))
+        self.assertEqual(sorted(os.listdir(self.dir)), ['other.json', 'report.json'])
+
+    def test_fifo(self):
+        """It is waited for by who writes, as by a shell, and nothing starts before."""
+        os.mkfifo(self.events)
+        os.mkfifo(self.report)
+        done = subprocess.Popen([CURFEW, '--report', self.report, '--events', self.events, '10',
+                                 'true'])
+        with open(self.report, 'rb') as report, open(self.events, 'rb') as events:
+            told, made = events.read(), report.read()
+        self.assertEqual(done.wait(timeout=BOUND), 0)
+        self.check_alike(self.check_report(made), self.check_events(told))
+
     def test_one_write_each(self):
         """A message of this kind of socket is what one write has given."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -437,11 +475,11 @@ class Files(Case):
         shutil.copy(CURFEW, lonely)
         if os.path.exists('/usr/local/libexec/curfew/curfew-full'):
             self.skipTest('it is installed')
-        for args in (['--report', self.report, '1', 'touch', 'started'],):
+        for args in (['--report', self.report, '1', 'touch', 'started'], ['show', 'x']):
             done = subprocess.run([lonely, *args], capture_output=True, cwd=self.dir, timeout=BOUND)
             self.assertEqual(done.returncode, 125)
             self.assertRegex(done.stderr.decode(),
-                             "^curfew: '--report' needs the program 'curfew-full', "
+                             "^curfew: '(--report|curfew show)' needs the program 'curfew-full', "
                              "which is not installed: [^\n]*\n$")
         self.assertEqual(os.listdir(self.dir), ['curfew'])
 
@@ -454,6 +492,153 @@ class Files(Case):
                               capture_output=True, timeout=BOUND)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.check_report(read(self.report))
+
+
+class Show(Case):
+    def show(self, path=None, **kwargs):
+        env = {**os.environ, 'LC_ALL': 'C.UTF-8', 'TERM': 'xterm', 'COLUMNS': '80'}
+        env.update(kwargs.pop('env', {}))
+        return self.curfew('show', path or EXAMPLES[0], env=env, **kwargs)
+
+    def test_words(self):
+        out = self.show().stdout.decode()
+        self.assertTrue(out.startswith("deadline  sh -c 'python3 worker.py & "))
+        for text in ('Its time of 2.000 s was over; it died of signal INT; 1 process had to be '
+                     'killed; nothing is left of it.\n', '\u25bcUSR1', 'KILL\u25bc',
+                     'sh 4711', '  python3 4712', '    gcc 4716', '\u2717\n',
+                     '2.000 s  INT   tree      4 reached; ended: sh 4711',
+                     'Killed    python3 4712\n', 'builder in /srv/jobs, pid 4711\n'):
+            self.assertIn(text, out)
+        self.assertNotIn('\033', out)
+        lines = out.splitlines()
+        bars = [line for line in lines if '\u2588' in line]
+        self.assertEqual(len(bars), 5)
+        self.assertTrue(all(len(line) <= 80 for line in bars))
+
+    def test_own_124(self):
+        out = self.show(EXAMPLES[1]).stdout.decode()
+        self.assertIn('It exited with 124 after 0.042 s, a status of its own', out)
+
+    def test_ascii(self):
+        out = self.show(env={'LC_ALL': 'C'}).stdout
+        self.assertTrue(out.isascii())
+        self.assertIn(b'vUSR1', out)
+        self.assertIn(b'=X\n', out)
+
+    def test_terminal(self):
+        def run(**env):
+            ours, theirs = pty.openpty()
+            subprocess.run(['stty', 'rows', '24', 'cols', '60'], stdin=theirs, check=True)
+            subprocess.run([CURFEW, 'show', EXAMPLES[0]], stdout=theirs, timeout=BOUND, check=True,
+                           env={**os.environ, 'LC_ALL': 'C.UTF-8', 'TERM': 'xterm', **env})
+            os.close(theirs)
+            data = b''
+            try:
+                while True:
+                    piece = os.read(ours, 65536)
+                    if not piece:
+                        break
+                    data += piece
+            except OSError:  # how the end is told here
+                pass
+            os.close(ours)
+            return data.decode()
+        os.environ.pop('NO_COLOR', None)
+        colored = run()
+        self.assertIn('\033[33mdeadline\033[m', colored)
+        self.assertNotIn('\033', run(NO_COLOR='1'))
+        self.assertNotIn('\033', run(TERM='dumb'))
+        plain = re.sub('\033\\[[0-9;]*m', '', colored)
+        for line in plain.splitlines():
+            if '\u2588' in line:
+                self.assertEqual(len(line.rstrip('\r')), 60)
+
+    def test_real(self):
+        """What was recorded can be shown, whatever it is; a crowd is one line."""
+        self.curfew('--report', self.report, '--stop=CONT:.1', '1', 'sh', '-c',
+                    'for i in $(seq 50); do sleep 1000 & done; wait')
+        out = self.show(self.report).stdout.decode()
+        self.assertTrue(out.startswith('deadline  sh'))
+        self.assertIn('  sleep \u00d750 ', out)
+        self.assertIn('51 processes had to be killed', out)
+        self.curfew('--report', self.report, '1', 'no-such-command')
+        self.assertIn('It could not be started: No such file or directory (look up).\n',
+                      self.show(self.report).stdout.decode())
+
+    def test_stdin(self):
+        self.assertEqual(self.show('-', input=read(EXAMPLES[0])).stdout, self.show().stdout)
+
+    def with_report(self, change):
+        report = load(EXAMPLES[0])
+        change(report)
+        with open(self.report, 'w') as file:
+            json.dump(report, file)
+        return self.show(self.report)
+
+    def test_hostile(self):
+        """Nothing from a report gets to the terminal as a command, and none brings it down."""
+        def evil(report):
+            text = 'a\033[2J\r\n\u202e\x9b1m'
+            report['status'].update(signalled=text)
+            report.update(host=text, verdict=text, started=text, backend=text)
+            report['command'].update(argv=[text, ''], directory=text)
+            report['processes'][1].update(name=text)
+            report['steps'][0].update(signal=text, error=text)
+        out = self.with_report(evil).stdout.decode()
+        for bad in ('\033', '\r', '\u202e', '\x9b'):
+            self.assertNotIn(bad, out)
+
+        def circle(report):
+            for process in report['processes']:
+                process.update(pid=1, parent=1, started=-1e300, ended=1e300)
+            report['times']['end'] = 1e-300
+        self.assertEqual(self.with_report(circle).returncode, 0)
+
+        def deep(report):
+            report['processes'] = [
+                dict(report['processes'][0], pid=i + 2, parent=i + 1) for i in range(5000)]
+        self.assertEqual(self.with_report(deep).returncode, 0)
+
+        def lost(report):
+            report.update(verdict='lost', status=None, end='given up')
+            report['times']['exit'] = None
+            report['survivors'] = report['killed']
+            report['output'] = {'complete': False, 'error': 'Broken pipe'}
+        out = self.with_report(lost).stdout.decode()
+        self.assertIn('It ended in a way that is not known; 1 process had to be killed; 1 process '
+                      'left running.\n', out)
+        self.assertIn('Output    cut: Broken pipe\n', out)
+
+    def test_anything(self):
+        """Whatever stands where a member should, it is shown or it is a mistake."""
+        for path in every_path(load(EXAMPLES[0])):
+            for value in (None, -1, 1e300, 'x', [], {}, True):
+                def change(report):
+                    for key in path[:-1]:
+                        report = report[key]
+                    report[path[-1]] = value
+                done = self.with_report(change)
+                self.assertIn(done.returncode, (0, 125), (path, value))
+                self.assertEqual(done.stderr.count(b'\n'), done.returncode == 125)
+
+    def test_no_report(self):
+        for content, why in (('', "line 1, column 0: "), ('{"a": 1,\n  nope}', 'line 2, column 6: '),
+                             ('[]', 'it has no "schema"'),
+                             ('{"event": "start", "time": 0}\n{}\n', 'these are events'),
+                             ('{"schema": "curfew-report/2"}', 'another version'),
+                             ('{"schema": "curfew-report/1"}', 'Object item not found: command')):
+            with open(self.report, 'w') as file:
+                file.write(content)
+            done = self.show(self.report)
+            self.assertEqual((done.returncode, done.stdout), (125, b''))
+            self.assertRegex(done.stderr.decode(), f"^curfew: '.*' is [^\n]*{re.escape(why)}[^\n]*\n$")
+        for part in ('processes', 'steps', 'times', 'killed', 'command'):
+            done = self.with_report(lambda report: report.update({part: 'x'}))
+            self.assertEqual(done.returncode, 125, part)
+            self.assertEqual(done.stderr.count(b'\n'), 1)
+        self.assertRegex(self.show('nothing').stderr.decode(), "^curfew: cannot read 'nothing': No such")
+        self.assertRegex(self.show('.').stderr.decode(), "^curfew: cannot read '.': Is a directory")
+        self.assertRegex(self.curfew('show').stderr.decode(), "^curfew: 'curfew show' takes one REPORT")
 
 
 class Schema(unittest.TestCase):
@@ -477,7 +662,7 @@ class Schema(unittest.TestCase):
                 for value in part:
                     collect(value)
         collect(SCHEMA)
-        self.assertGreater(len(wanted), 80)
+        self.assertGreater(len(wanted), 70)
         self.assertEqual(wanted - words, set())
 
     def test_it_bites(self):

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "record.h"
 #include "say.h"
+#include "show.h"
+#include "status.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -62,6 +64,12 @@ int record_open(const struct opts *opts, struct record **ret) {
         execute_full(opts->line);
         say_missing(opts->report ? "'--report'" : opts->events ? "'--events'" : "'--timeline'");
         return -ENOENT;
+}
+
+int show_main(char *const argv[]) {
+        execute_full(argv);
+        say_missing("'curfew show'");
+        return STATUS_FAILED;
 }
 
 int record_fd(const struct record *record) {

@@ -4,6 +4,7 @@
 #include "left.h"
 #include "opts.h"
 #include "say.h"
+#include "show.h"
 #include "signals.h"
 #include "status.h"
 
@@ -45,6 +46,8 @@ int main(int argc, char *argv[]) {
                 return finish_output(left_main());
         if (argc == 2 && strcmp(argv[1], "doctor") == 0)
                 return finish_output(doctor_main());
+        if (argc >= 2 && strcmp(argv[1], "show") == 0)
+                return finish_output(show_main(argv));
         if (opts_parse(argv, &opts) < 0)
                 return STATUS_FAILED;
 
