@@ -213,6 +213,34 @@ class Verdicts(Case):
         self.assertEqual(report['cause'], {'code': signal.SIGINT, 'text': 'SIGINT'})
         self.assertEqual(report['exit_status'], 130)
 
+    def test_idle(self):
+        report, _ = self.run_both('--idle=.3', '100', 'sh', '-c', 'echo hello; exec sleep 1000',
+                                  status=124)
+        self.assertEqual((report['verdict'], report['reason']), ('idle', 'cancelled'))
+        self.assertAlmostEqual(report['idle'], .3)
+        self.assertEqual(report['output'], {'complete': True, 'error': None})
+        self.assertGreaterEqual(report['steps'][0]['time'], .3)
+
+    def test_cut(self):
+        with open('/dev/full', 'w') as full:
+            done = subprocess.run([CURFEW, '--report', self.report, '--idle=100', '100', 'echo',
+                                   'hello'], stdout=full, stderr=subprocess.PIPE, timeout=BOUND)
+        self.assertEqual(done.returncode, 125)
+        report = self.check_report(read(self.report))
+        self.assertEqual((report['verdict'], report['exit_status']), ('exited', 125))
+        self.assertEqual(report['output'],
+                         {'complete': False, 'error': 'No space left on device'})
+
+    def test_warned(self):
+        report, events = self.run_both(
+            '--warn=USR1@99.7', '100', 'sh', '-c', 'trap "exit 3" USR1; sleep 1000 & wait', status=3)
+        self.assertEqual(report['warn'], {'signal': 'USR1', 'whom': 'leader', 'before': 99.7})
+        warned = report['warned']
+        self.assertEqual((warned['signal'], warned['whom'], warned['reached']), ('USR1', 'leader', 1))
+        self.assertGreaterEqual(warned['time'], .29)
+        event, = [event for event in events if event['event'] == 'warn']
+        self.assertEqual({**warned, 'event': 'warn'}, event)
+
     def test_leftovers(self):
         report, _ = self.run_both('100', 'sh', '-c', 'sleep 1000 & exit 3', status=3)
         self.assertEqual((report['verdict'], report['reason']), ('exited', 'leftovers'))
