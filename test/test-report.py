@@ -409,6 +409,16 @@ class Files(Case):
         self.assertEqual(events[0]['event'], 'start')
         self.assertEqual(sorted(os.listdir(self.dir)), ['events.jsonl', 'report.json'])
 
+    def test_timeline(self):
+        """The page has the report in it, and needs nothing else."""
+        page = os.path.join(self.dir, 'page.html')
+        done = self.curfew('--timeline', page, '--report', self.report, '10', 'echo', '</script>')
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
+        html = read(page).decode()
+        data, = re.findall('<script[^>]*type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL)
+        self.assertEqual(json.loads(data), self.check_report(read(self.report)))
+        self.mistake("cannot write 'no/such' for '--timeline': No such file", '--timeline=no/such')
+
     def test_descriptors(self):
         with open(self.report, 'w') as report, open(self.events, 'w') as events:
             report.write('before\n')

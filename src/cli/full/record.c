@@ -5,6 +5,7 @@
 #include "cli/full/processes.h"
 #include "cli/full/report.h"
 #include "cli/full/target.h"
+#include "cli/full/timeline.h"
 #include "cli/say.h"
 #include "cli/status.h"
 
@@ -22,6 +23,7 @@
 struct record {
         struct facts facts;
         struct target report;
+        struct target timeline;
         struct lines events;
         struct processes processes;
         int64_t started;
@@ -30,6 +32,7 @@ struct record {
 static struct record *record_free(struct record *record) {
         if (record) {
                 target_deinit(&record->report);
+                target_deinit(&record->timeline);
                 lines_deinit(&record->events);
                 processes_deinit(&record->processes);
                 free(record);
@@ -72,12 +75,10 @@ static void tell_process(
 static int open_targets(struct record *record, const struct opts *opts) {
         int r = 0;
 
-        if (opts->timeline) {
-                say("'--timeline' can't be drawn by this version");
-                return -EOPNOTSUPP;
-        }
         if (opts->report)
                 r = target_open(&record->report, "report", opts->report, true);
+        if (r == 0 && opts->timeline)
+                r = target_open(&record->timeline, "timeline", opts->timeline, true);
         if (r == 0 && opts->events)
                 r = target_open(&record->events.target, "events", opts->events, false);
         return r;
@@ -98,6 +99,7 @@ int record_open(const struct opts *opts, struct record **ret) {
         *record = (struct record){
                 .facts = { .opts = opts, .deadline = opts->duration ?: CURFEW_FOREVER },
                 .report = TARGET_NULL,
+                .timeline = TARGET_NULL,
                 .events = LINES_NULL,
                 .processes = PROCESSES_NULL,
         };
@@ -242,16 +244,35 @@ static int write_report(struct record *record, const json_t *report) {
         return r;
 }
 
+static int write_timeline(struct record *record, const json_t *report) {
+        char *page = NULL;
+        size_t n = 0;
+        int r = -ENOMEM;
+
+        if (!record->facts.opts->timeline)
+                return 0;
+        if (report)
+                page = timeline_new(report, &n);
+        if (page)
+                r = target_write(&record->timeline, page, n);
+        else
+                target_say(&record->timeline, r);
+        free(page);
+        return r;
+}
+
 /* What is made of the whole report. */
 static int write_whole(struct record *record) {
+        const struct opts *opts = record->facts.opts;
         json_t *report = NULL;
-        int r;
+        int r, s;
 
-        if (record->facts.opts->report)
+        if (opts->report || opts->timeline)
                 report = report_new(&record->facts, true);
         r = write_report(record, report);
+        s = write_timeline(record, report);
         json_decref(report);
-        return r;
+        return r < 0 ? r : s;
 }
 
 /* What could not be written is a failure. */
