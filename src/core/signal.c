@@ -11,8 +11,14 @@
  *
  * The real-time signals have no names but their distance from either end of their range, whose
  * lower end is the C library's choice (glibc keeps two of the kernel's for itself, musl three) and
- * no constant. The upper half is named from the upper end, so a name is right with any of them.
+ * no constant. The upper half is named from the upper end, so a name is right with any of them. A
+ * program that is built with another library than those it signals is told theirs
+ * (scripts/link-static).
  */
+
+#ifndef SIGNAL_RTMIN
+#define SIGNAL_RTMIN SIGRTMIN
+#endif
 
 static const struct {
         char name[8];
@@ -53,10 +59,10 @@ _public_ const char *curfew_signal_name(int signal) {
         for (size_t i = 0; i < ARRAY_SIZE(names); ++i)
                 if (names[i].signal == signal)
                         return names[i].name;
-        if (signal < SIGRTMIN)
+        if (signal < SIGNAL_RTMIN)
                 return NULL;
 
-        up = (size_t)(signal - SIGRTMIN);
+        up = (size_t)(signal - SIGNAL_RTMIN);
         down = (size_t)(SIGRTMAX - signal);
         if (up <= down)
                 return up < ARRAY_SIZE(from_rtmin) ? from_rtmin[up] : NULL;
@@ -114,9 +120,9 @@ static int from_real_time(const char *text, const char *end) {
                 distance = read_number(text, end);
         }
 
-        if (distance < 0 || distance > SIGRTMAX - SIGRTMIN)
+        if (distance < 0 || distance > SIGRTMAX - SIGNAL_RTMIN)
                 return -1;
-        return up ? SIGRTMIN + distance : SIGRTMAX - distance;
+        return up ? SIGNAL_RTMIN + distance : SIGRTMAX - distance;
 }
 
 int signal_parse(const char *text, const char *end, int *ret) {
