@@ -5,37 +5,55 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
+#define MAX_LINE 4096 /* PIPE_BUF: lines of several curfews into one pipe don't mix */
 #define PATIENCE CURFEW_SEC
 
-/* There is nobody to tell that there is nobody to tell; and who doesn't read for a second must not
- * hold up what has to be done. */
-static void put(const char *line, size_t size) {
+/* Who doesn't read for a second must not hold up what has to be done. */
+static int put(const char *line, size_t size) {
         struct output output;
+        int r;
 
         output_open(STDERR_FILENO, &output);
-        output_write_all(&output, line, size, curfew_now() + PATIENCE);
+        r = output_write_all(&output, line, size, curfew_now() + PATIENCE);
         output_close(&output);
+        return r;
 }
 
 /* A name that the user typed may be of any length and have control characters in it; the line is
  * cut and they are shown as '?', so that a line stays one line and can't pretend to be another. */
-void say(const char *format, ...) {
-        static const char prefix[] = "curfew: ";
-        char line[4096]; /* PIPE_BUF: lines of several curfews into one pipe don't mix */
-        size_t n = sizeof(prefix) - 1;
-        va_list ap;
+__attribute__((__format__(printf, 2, 0))) static int say_line(
+        const char *program, const char *format, va_list ap) {
+        char line[MAX_LINE] = "";
+        size_t n = 0;
 
-        memcpy(line, prefix, n);
-        va_start(ap, format);
+        if (program)
+                n = (size_t)snprintf(line, sizeof(line), "%.1024s: ", program);
         vsnprintf(line + n, sizeof(line) - n, format, ap);
-        va_end(ap);
 
-        for (; line[n]; ++n)
+        for (n = 0; line[n]; ++n)
                 if ((unsigned char)line[n] < ' ' || line[n] == 0x7f)
                         line[n] = '?';
         line[n++] = '\n';
-        put(line, n);
+        return put(line, n);
+}
+
+/* There is nobody to tell that there is nobody to tell. */
+void say(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        say_line("curfew", format, ap);
+        va_end(ap);
+}
+
+int say_as(const char *program, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = say_line(program, format, ap);
+        va_end(ap);
+        return r;
 }
