@@ -7,6 +7,7 @@
 #include "record.h"
 #include "relay.h"
 #include "say.h"
+#include "script.h"
 #include "signals.h"
 #include "status.h"
 #include "terminal.h"
@@ -181,25 +182,10 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
         return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
 }
 
-/* A script that doesn't say what runs it is the shell's, as it is for execvp(3) and for shells;
- * which also look it up in PATH again. */
 static int start_by_shell(struct job *job, enum curfew_stage *ret_stage) {
-        const char *const *argv = job->opts->argv;
-        const char **shell;
-        size_t n = 0;
-        int r;
+        const char **shell = script_argv(NULL, job->opts->argv);
+        int r = shell ? start(job, shell, ret_stage) : -ENOMEM;
 
-        while (argv[n])
-                ++n;
-        shell = calloc(n + 4, sizeof(*shell));
-        if (!shell)
-                return -ENOMEM;
-
-        shell[0] = "/bin/sh";
-        shell[1] = "-c";
-        shell[2] = "exec \"$0\" \"$@\"";
-        memcpy(shell + 3, argv, n * sizeof(*argv));
-        r = start(job, shell, ret_stage);
         free(shell);
         return r;
 }
