@@ -7,6 +7,7 @@
 #include "show.h"
 #include "signals.h"
 #include "status.h"
+#include "timeout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,19 +30,26 @@ static int finish_output(int status) {
         return STATUS_FAILED;
 }
 
-static int run(const struct opts *opts) {
-        int status = job_main(opts);
-
+/* A negative status is the signal to die of. */
+static int leave(int status) {
         if (status >= 0)
                 return status;
         signals_die(-status);
         return STATUS_SIGNAL - status;
 }
 
+static bool is_called(const char *path, const char *name) {
+        const char *slash = path ? strrchr(path, '/') : NULL;
+
+        return path && strcmp(slash ? slash + 1 : path, name) == 0;
+}
+
 int main(int argc, char *argv[]) {
         struct opts opts;
 
         fill_standard_descriptors();
+        if (is_called(argv[0], "timeout"))
+                return leave(timeout_main(argv));
         if (argc == 2 && strcmp(argv[1], "left") == 0)
                 return finish_output(left_main());
         if (argc == 2 && strcmp(argv[1], "doctor") == 0)
@@ -52,7 +60,7 @@ int main(int argc, char *argv[]) {
                 return STATUS_FAILED;
 
         switch (opts.mode) {
-        case OPTS_RUN: return run(&opts);
+        case OPTS_RUN: return leave(job_main(&opts));
         case OPTS_HELP: opts_print_help(); break;
         case OPTS_VERSION: doctor_print_version(); break;
         }

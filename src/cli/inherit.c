@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "inherit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* Where there is no /proc every number that can be open is tried, up to one that no shell and no
+ * make gets to. */
+#define MAX_TRIED 4096
+
+static int add(struct inherited *inherited, int fd) {
+        struct curfew_extra_fd *fds = inherited->fds;
+        int flags = fcntl(fd, F_GETFD);
+
+        if (fd < 3 || flags < 0 || (flags & FD_CLOEXEC))
+                return 0;
+        fds = realloc(fds, (inherited->n + 1) * sizeof(*fds));
+        if (!fds)
+                return -ENOMEM;
+
+        fds[inherited->n++] = (struct curfew_extra_fd){ .target = fd, .source = fd };
+        inherited->fds = fds;
+        return 0;
+}
+
+static int try_all(struct inherited *inherited) {
+        struct rlimit limit = { .rlim_cur = MAX_TRIED };
+        int r = 0;
+
+        getrlimit(RLIMIT_NOFILE, &limit);
+        for (int fd = 3; fd < MAX_TRIED && (rlim_t)fd < limit.rlim_cur && r == 0; ++fd)
+                r = add(inherited, fd);
+        return r;
+}
+
+static int list(struct inherited *inherited, DIR *dir) {
+        const struct dirent *entry;
+        int r = 0;
+
+        while (r == 0 && (entry = readdir(dir)))
+                r = add(inherited, atoi(entry->d_name)); /* what is no number is 0 */
+        return r;
+}
+
+int inherit_find(struct inherited *ret) {
+        struct inherited inherited = { 0 };
+        DIR *dir = opendir("/proc/self/fd");
+        int r = dir ? list(&inherited, dir) : try_all(&inherited);
+
+        if (dir)
+                closedir(dir); /* close-on-exec, so that it isn't among them */
+        if (r < 0)
+                inherit_deinit(&inherited);
+        else
+                *ret = inherited;
+        return r;
+}
+
+void inherit_deinit(struct inherited *inherited) {
+        free(inherited->fds);
+        *inherited = (struct inherited){ 0 };
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/* Starts the command as GNU timeout does: in the group of this process, holding nothing else, with
+ * every descriptor that is to be passed on. */
+
+#include "curfew.h"
+#include "timeout-opts.h"
+#include "timeout-signals.h"
+
+/* Negative errno: of the stage that failed; see curfew_start(). */
+int timeout_start(const struct timeout_opts *opts, const struct timeout_signals *signals,
+        struct curfew *sup, enum curfew_stage *ret_stage, struct curfew_run **ret);
