@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "signals.h"
 #include "curfew.h"
+#include "rawsig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,12 +45,6 @@ static bool is_received(int signal) {
         return curfew_signal_name(signal) != NULL;
 }
 
-static bool is_ignored(int signal) {
-        struct sigaction action;
-
-        return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 int signals_open(const sigset_t *also) {
         sigset_t received;
         int fd;
@@ -57,8 +52,8 @@ int signals_open(const sigset_t *also) {
         sigemptyset(&received);
         for (int signal = 1; signal <= SIGRTMAX; ++signal)
                 if (is_received(signal) || sigismember(also, signal) > 0)
-                        sigaddset(&received, signal);
-        sigprocmask(SIG_BLOCK, &received, NULL);
+                        rawsig_add(&received, signal);
+        rawsig_mask(SIG_BLOCK, &received, NULL);
 
         /* A parent that ignores it has us inherit that, and then there is no status to wait for. */
         signal(SIGCHLD, SIG_DFL);
@@ -94,15 +89,15 @@ void signals_ignored(sigset_t *ret) {
 
         sigemptyset(ret);
         for (int signal = 1; signal <= SIGRTMAX; ++signal)
-                if (r < 0 ? is_ignored(signal) : bits >> (signal - 1) & 1)
-                        sigaddset(ret, signal);
+                if (r < 0 ? rawsig_is_ignored(signal) : bits >> (signal - 1) & 1)
+                        rawsig_add(ret, signal);
 }
 
 /* What has been ignored from the start, or this process has caused itself, is for nobody. */
 static bool is_heeded(const struct signalfd_siginfo *info) {
         if (info->ssi_signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid())
                 return false;
-        return !is_ignored((int)info->ssi_signo);
+        return !rawsig_is_ignored((int)info->ssi_signo);
 }
 
 int signals_next(int fd, bool *ret_from_terminal) {
@@ -125,8 +120,8 @@ void signals_die(int number) {
 
         prctl(PR_SET_DUMPABLE, 0);
         sigemptyset(&set);
-        sigaddset(&set, number);
+        rawsig_add(&set, number);
         signal(number, SIG_DFL);
-        sigprocmask(SIG_UNBLOCK, &set, NULL);
+        rawsig_mask(SIG_UNBLOCK, &set, NULL);
         raise(number);
 }
