@@ -299,15 +299,14 @@ status 3; err '*USR1*(left over), 1 process*nothing left *by step 1 (USR1)'
 # The same where there is no right to make a control group: a keeper reports to the program, which may
 # have been built with another C library.
 if [ "$(id -u)" -eq 0 ]; then
-        root=$curfew
-        curfew=$dir/unprivileged
+        program=$dir/unprivileged
         chmod 755 "$dir"
-        cp "$root" copy
-        echo "exec setpriv --reuid=65534 --regid=65534 --clear-groups '$dir/copy' \"\$@\"" >"$curfew"
-        chmod 755 "$curfew" copy
+        cp "$curfew" copy
+        echo "exec setpriv --reuid=65534 --regid=65534 --clear-groups '$dir/copy' \"\$@\"" >"$program"
+        chmod 755 "$program" copy
         run --require=tracked 10 sh -c '(setsid sleep 1000 &) ; exit 3'
         status 3; err "curfew: stopping what command 'sh' has left running *"
-        curfew=$root
+        program=$curfew
 fi
 
 run --wait-tree 10 sh -c '(setsid sh -c "read -r _ <go; echo waited" &) ; (echo >go &) ; exit 3'
