@@ -392,6 +392,41 @@ echo end >&7
 read -r last <&7
 args='copies'; echo "$last" >out; out end
 
+# A key at the terminal comes to all of the group, and is not sent once more, however late timeout
+# is: USR1 comes after it.
+cat >listener <<'END'
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGUSR1])
+print("ready", flush=True)
+signal.sigwait([signal.SIGINT])
+print("got", flush=True)
+signal.sigwait([signal.SIGUSR1])
+print("twice" if signal.SIGINT in signal.sigpending() else "once", flush=True)
+END
+cat >terminal <<'END'
+import os, pty, signal, sys
+timeout, terminal = pty.fork()
+if timeout == 0:
+    os.execvp("timeout", ["timeout"] + sys.argv[1:] + ["0", "python3", "listener"])
+lines = os.fdopen(terminal, "rb", 0)
+def say(word):
+    while word not in lines.readline():
+        pass
+say(b"ready")
+os.kill(timeout, signal.SIGSTOP)
+os.waitpid(timeout, os.WUNTRACED)
+os.write(terminal, b"\x03")
+say(b"got")
+os.kill(timeout, signal.SIGUSR1)
+os.kill(timeout, signal.SIGCONT)
+print(lines.readline().decode().strip())
+os.waitpid(timeout, 0)
+END
+for option in -p -f; do
+        args="$option at a terminal"
+        python3 terminal $option >out; status=$?; status 0; out once
+done
+
 # Those that were ignored are not passed on, once USR2 has come through; but the deadline's is.
 args='with HUP and INT ignored'
 (trap '' HUP INT; exec timeout -v 0 sh -c 'trap "exit 3" USR2

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "timeout-signals.h"
 #include "rawsig.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 /*
  * Received is whatever ends a process by default, faults that somebody sends too, and the signal
@@ -75,11 +75,26 @@ int timeout_signals_open(int stop, struct timeout_signals *ret) {
         return 0;
 }
 
-int timeout_signals_next(const struct timeout_signals *signals, const sigset_t *sent) {
-        int signal;
+/* That a line could not be written is known by then. */
+static bool is_about_writing(const struct signalfd_siginfo *info) {
+        return info->ssi_signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid();
+}
+
+/* A key pressed at the terminal; it hangs up on its session's leader alone. */
+static bool is_from_terminal(const struct signalfd_siginfo *info) {
+        return info->ssi_code == SI_KERNEL &&
+               (info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT);
+}
+
+int timeout_signals_next(
+        const struct timeout_signals *signals, const sigset_t *sent, bool *ret_everybody) {
+        struct signalfd_siginfo info;
 
         do {
-                signal = signals_next(signals->fd);
-        } while (signal > 0 && rawsig_has(sent, signal));
-        return signal;
+                if (read(signals->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+                        return 0;
+        } while (rawsig_has(sent, (int)info.ssi_signo) || is_about_writing(&info));
+
+        *ret_everybody = is_from_terminal(&info);
+        return (int)info.ssi_signo;
 }

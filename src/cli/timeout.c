@@ -32,7 +32,8 @@
  * What differs from GNU timeout 9.10 is no more than this, and only where nobody can depend on it:
  *
  *  - A process gets a signal once. GNU's sends it to the command and to the group, which mostly
- *    means twice; here the command gets it by itself only where it isn't in the group.
+ *    means twice, or three times if it was a key at the terminal; here the command gets it by
+ * itself only where it isn't in the group, and the group gets no key again.
  *  - `-s STOP` stops the command and what descends from it, but not timeout, whose -k then works.
  *    Without -k nothing would ever follow: the command is left stopped and has timed out. (In a
  *    group of its own it is an orphan then, and the kernel sends it HUP and CONT.)
@@ -42,7 +43,8 @@
  *  - PID 1 may be timeout's own parent.
  *  - Messages are English; the decimal point is a point; the quotes follow the environment even if
  *    the locale is not installed; a message of more than 4 KiB is cut.
- *  - A standard descriptor that was closed is one that fails for the command, not a closed one.
+ *  - A standard descriptor that was closed is one that fails for the command, not a closed one; and
+ *    a name that is twice in the environment is there once.
  *
  * CURFEW_DEADLINE is neither read nor written: the command has exactly the environment it is given.
  */
@@ -87,31 +89,35 @@ static bool is_in_group(const struct timeout *timeout) {
 
 /* To everyone in the group, and to the command wherever it is: one that leaves the group just now
  * would rather hear it twice than never. KILL doesn't return, but from another group or PID 1. */
-static void send_to_group(struct timeout *timeout, int signal) {
+static void send_to_group(struct timeout *timeout, int signal, bool everybody) {
         bool inside = is_in_group(timeout);
 
         if (!inside)
                 curfew_run_signal(timeout->run, CURFEW_LEADER, signal);
         if (signal > 0)
                 rawsig_add(&timeout->sent, signal);
+        if (everybody)
+                return;
         kill(0, signal);
         if (inside && !is_in_group(timeout))
                 curfew_run_signal(timeout->run, CURFEW_LEADER, signal);
 }
 
-static void send_signal(struct timeout *timeout, int signal) {
+static void send_signal(struct timeout *timeout, int signal, bool everybody) {
         if (timeout->opts.foreground) {
-                curfew_run_signal(timeout->run, CURFEW_LEADER, signal);
+                if (!everybody || !is_in_group(timeout))
+                        curfew_run_signal(timeout->run, CURFEW_LEADER, signal);
         } else if (signal == SIGSTOP) {
                 curfew_run_signal(timeout->run, CURFEW_TREE, signal);
         } else {
-                send_to_group(timeout, signal);
+                send_to_group(timeout, signal, everybody);
                 if (signal != SIGKILL && signal != SIGCONT)
-                        send_to_group(timeout, SIGCONT);
+                        send_to_group(timeout, SIGCONT, false);
         }
 }
 
-static void handle_signal(struct timeout *timeout, int signal) {
+/* `everybody`: the group has it already. */
+static void handle_signal(struct timeout *timeout, int signal, bool everybody) {
         struct timeout_opts *opts = &timeout->opts;
 
         if (signal == SIGALRM) {
@@ -124,7 +130,7 @@ static void handle_signal(struct timeout *timeout, int signal) {
                 opts->signal = SIGKILL;
         }
         tell_signal(timeout, signal);
-        send_signal(timeout, signal);
+        send_signal(timeout, signal, everybody);
         timeout->is_left = signal == SIGSTOP && timeout->kill_at == CURFEW_FOREVER;
 }
 
@@ -139,7 +145,7 @@ static void handle_alarms(struct timeout *timeout) {
                 timeout->deadline = CURFEW_FOREVER;
         else
                 timeout->kill_at = CURFEW_FOREVER;
-        handle_signal(timeout, SIGALRM);
+        handle_signal(timeout, SIGALRM, false);
 }
 
 /* Until something is there to be looked at. 0, or a negative errno. */
@@ -163,7 +169,8 @@ static int sleep_until(struct timeout *timeout, int64_t time) {
 /* A command that has ended by now has not timed out, nor needs a signal. 0, or a negative errno. */
 static int wait_for_end(struct timeout *timeout) {
         while (!timeout->is_left) {
-                int signal = 0, r = sleep_until(timeout, next_alarm(timeout));
+                int signal, r = sleep_until(timeout, next_alarm(timeout));
+                bool everybody = false;
 
                 if (r == 0)
                         r = curfew_dispatch(timeout->sup);
@@ -172,8 +179,9 @@ static int wait_for_end(struct timeout *timeout) {
                 if (curfew_run_result(timeout->run))
                         return 0;
 
-                while ((signal = timeout_signals_next(&timeout->signals, &timeout->sent)) > 0)
-                        handle_signal(timeout, signal);
+                while ((signal = timeout_signals_next(
+                                &timeout->signals, &timeout->sent, &everybody)) > 0)
+                        handle_signal(timeout, signal, everybody);
                 handle_alarms(timeout);
         }
         return 0;
