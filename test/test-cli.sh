@@ -23,6 +23,17 @@ args='cat'; out in
 "$curfew" 10 readlink /proc/self/fd/0 <&- >out
 args='closed stdin'; out /dev/null
 
+# Other descriptors are passed on, and none of curfew's own; with a job server in them make works.
+"$curfew" 10 sh -c 'echo here >&9; read -r line <&8; echo "$line" >&9' 8<<END 9>out
+there
+END
+args='descriptors'; out 'here
+there'
+"$curfew" 10 sh -c 'ls /proc/$$/fd' 7>&1 >out; args='descriptors'; out '0
+1
+2
+7'
+
 run -v 10 "$curfew" 10 sh -c 'kill -TERM $$'; status 143; err '*died of signal TERM;*'
 run -v 10 "$curfew" 10 sh -c 'kill -KILL $$'; status 137; err '*died of signal KILL;*'
 run -v 10 "$curfew" 10 sh -c 'kill -HUP $$'; status 129; err '*died of signal HUP;*'

@@ -205,6 +205,8 @@ A=2'
 env -i CURFEW_DEADLINE=1 "$dir/bin/timeout" 10 env >out; args='deadline'; out 'CURFEW_DEADLINE=1'
 timeout 10 sh -c 'echo x >&9; read -r line <&8; echo $line >&9' 9>out 8<plain
 args='descriptors'; out 'x'
+bash -c 'exec 40<plain; ulimit -n 24; exec timeout 10 sh -c "echo y >&9"' 9>out
+args='a low limit on descriptors'; out 'y'
 echo in | timeout 10 cat >out; args='stdin'; out in
 
 # signals BLOCK IGNORE: of the command, when that is what timeout begins with, in hexadecimal.

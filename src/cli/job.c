@@ -3,6 +3,7 @@
 #include "account.h"
 #include "failure.h"
 #include "files.h"
+#include "inherit.h"
 #include "init.h"
 #include "record.h"
 #include "relay.h"
@@ -40,6 +41,7 @@ struct job {
         struct curfew *sup;
         struct curfew_run *run;
         struct record *record; /* or NULL: nobody asked for one */
+        struct inherited inherited;
         struct files files;
         struct relay *relay; /* or NULL: nobody looks at the output */
         struct terminal terminal;
@@ -61,6 +63,7 @@ static void job_deinit(struct job *job) {
         job->run = curfew_run_free(job->run);
         job->sup = curfew_free(job->sup);
         job->ctx = curfew_ctx_unref(job->ctx);
+        inherit_deinit(&job->inherited);
         if (job->signals >= 0)
                 close(job->signals);
         job->signals = -1;
@@ -134,7 +137,9 @@ static int job_init(struct job *job, const struct opts *opts) {
                 init_begin();
         if (!opts_want_group(opts))
                 terminal_open(&job->terminal);
-        r = open_signals(job);
+        r = inherit_find(&job->inherited);
+        if (r >= 0)
+                r = open_signals(job);
         if (r >= 0)
                 r = make_context(opts, &job->ctx);
         if (r >= 0 && opts->idle > 0)
@@ -172,6 +177,8 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
                 .until = opts->leftovers == OPTS_LEAVE ? CURFEW_UNTIL_EXIT : CURFEW_UNTIL_EMPTY,
                 .linger = opts->leftovers == OPTS_WAIT ? CURFEW_FOREVER : 0,
                 .guarantee = opts->guarantee,
+                .fds = job->inherited.fds,
+                .n_fds = job->inherited.n,
         };
 
         if (job->files.are_one)

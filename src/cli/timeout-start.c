@@ -90,7 +90,7 @@ static int search(const struct start *start) {
 }
 
 int timeout_start(const struct timeout_opts *opts, const struct timeout_signals *signals,
-        struct curfew *sup, enum curfew_stage *ret_stage, struct curfew_run **ret) {
+        enum curfew_stage *ret_stage, struct curfew **ret_sup, struct curfew_run **ret) {
         struct inherited inherited;
         struct curfew_cmd cmd = {
                 .argv = opts->argv,
@@ -105,7 +105,7 @@ int timeout_start(const struct timeout_opts *opts, const struct timeout_signals 
                 .sigmask = &signals->mask,
                 .parent_death_signal = opts->signal,
         };
-        struct start start = { sup, &cmd, ret_stage, ret };
+        struct start start = { .cmd = &cmd, .stage = ret_stage, .ret = ret };
         int r = inherit_find(&inherited);
 
         *ret_stage = CURFEW_STAGE_DESCRIPTORS;
@@ -113,7 +113,12 @@ int timeout_start(const struct timeout_opts *opts, const struct timeout_signals 
                 return r;
         cmd.fds = inherited.fds;
         cmd.n_fds = inherited.n;
-        r = search(&start);
+        *ret_stage = CURFEW_STAGE_SUPERVISE;
+        r = curfew_new(&start.sup);
+        if (r == 0) {
+                *ret_sup = start.sup;
+                r = search(&start);
+        }
         inherit_deinit(&inherited);
         return r;
 }

@@ -8,6 +8,7 @@
 #include "timeout-opts.h"
 #include "timeout-signals.h"
 
-/* Negative errno: of the stage that failed; see curfew_start(). */
+/* Negative errno: of the stage that failed; see curfew_start(). The supervisor is made first, and
+ * is the caller's then in any case. */
 int timeout_start(const struct timeout_opts *opts, const struct timeout_signals *signals,
-        struct curfew *sup, enum curfew_stage *ret_stage, struct curfew_run **ret);
+        enum curfew_stage *ret_stage, struct curfew **ret_sup, struct curfew_run **ret);

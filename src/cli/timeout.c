@@ -44,7 +44,8 @@
  *  - Messages are English; the decimal point is a point; the quotes follow the environment even if
  *    the locale is not installed; a message of more than 4 KiB is cut.
  *  - A standard descriptor that was closed is one that fails for the command, not a closed one; and
- *    a name that is twice in the environment is there once.
+ *    a name that is twice in the environment is there once. A descriptor above the limit on open
+ *    files isn't passed on, and a limit below 16 is too low.
  *
  * CURFEW_DEADLINE is neither read nor written: the command has exactly the environment it is given.
  */
@@ -220,6 +221,7 @@ static int verdict(struct timeout *timeout) {
 static const char *reason_of(int error) {
         switch (error) {
         case EIO: return "Input/output error";
+        case EMFILE: return "Too many open files";
         case ELOOP: return "Too many levels of symbolic links";
         case ENAMETOOLONG: return "File name too long";
         case ENOMEM: return "Cannot allocate memory";
@@ -254,9 +256,7 @@ static int run(struct timeout *timeout) {
                 setpgid(0, 0);
         r = timeout_signals_open(opts->signal, &timeout->signals);
         if (r == 0)
-                r = curfew_new(&timeout->sup);
-        if (r == 0)
-                r = timeout_start(opts, &timeout->signals, timeout->sup, &stage, &timeout->run);
+                r = timeout_start(opts, &timeout->signals, &stage, &timeout->sup, &timeout->run);
         if (r < 0)
                 return fail_to_start(timeout, stage, r);
 
