@@ -12,13 +12,25 @@
 
 const assert = require("node:assert/strict");
 const { execFileSync, spawnSync } = require("node:child_process");
-const { mkdtempSync, rmSync } = require("node:fs");
+const { existsSync, mkdtempSync, rmSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { tmpdir } = require("node:os");
 const { join, resolve } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
 const [program, modules] = process.argv.slice(2).map((path) => resolve(path));
+const browserPath = "/usr/bin/chromium";
+
+function skip(reason) {
+        console.log(`skipped: ${reason}`);
+        process.exit(process.env.CURFEW_MUST_WORK ? 1 : 77);
+}
+
+if (!existsSync(browserPath))
+        skip("there is no chromium");
+if (!existsSync(join(modules, "node_modules/axe-core")))
+        skip(`playwright-core and axe-core are not in ${modules}`);
+
 const load = createRequire(join(modules, "package.json"));
 const { chromium } = load("playwright-core");
 const axe = load("axe-core").source;
@@ -113,8 +125,9 @@ async function checkKeyboard(page, n) {
                 [...document.querySelectorAll(".row")].indexOf(document.activeElement));
         const shown = () => page.locator(".row:visible").count();
 
-        for (let i = 0; i < 40 && (await active()) !== 0; ++i)
+        for (let i = 0; i < 40 && (await active()) < 0; ++i)
                 await page.keyboard.press("Tab");
+        await page.keyboard.press("Home");
         assert.equal(await active(), 0);
         await page.keyboard.press("End");
         assert.equal(await active(), n - 1);
@@ -173,7 +186,7 @@ async function main() {
         pages.small = makePage("small");
         pages.large = makePage("large");
         const browser = await chromium.launch({
-                executablePath: "/usr/bin/chromium",
+                executablePath: browserPath,
                 args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                         "--disable-background-networking", "--disable-component-update",
                         "--disable-sync"],
