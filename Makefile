@@ -12,6 +12,10 @@ build/build.ninja:
 	@scripts/setup build
 	meson setup build
 
+# One file that needs no other and has all of the program, for containers.
+static: build/build.ninja
+	@ninja -C build curfew-static
+
 demo: all
 	@scripts/setup demo
 	@sh examples/demo.sh build/curfew
@@ -40,4 +44,4 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all demo check soak bench format install clean
+.PHONY: all static demo check soak bench format install clean
