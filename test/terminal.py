@@ -74,6 +74,12 @@ class Terminal:
         self.type(text + "\r")
         self.expect("\n")
 
+    def input(self, text):
+        """A line for a command that reads lines, once the shell's line editor has let go."""
+        while not self.is_canonical():
+            pass
+        self.type(text + "\r")
+
     def read(self, timeout):
         ready, _, _ = select.select([self.master], [], [], timeout)
         try:

@@ -62,10 +62,13 @@ class Work:
 # tidies up while the server is still there.
 BUILD = """#!/bin/sh
 mkdir workspace
+mkfifo server
 (setsid sh -c 'trap "echo flushed >server.log; exit" TERM
-        echo up >ready; while :; do sleep .1; done' &)
+        echo up >server; while :; do sleep .1; done' &)
+read -r _ <server
 trap 'sleep .2; rm -r workspace; echo cleaned up; exit 1' INT
 echo building
+echo up >ready
 while :; do sleep .1; done
 """
 
@@ -205,8 +208,9 @@ def test_interactive_shell():
         term.line("$C 1h bash --norc --noprofile -i")
         term.line("echo wri''ting; cat >notes")
         term.expect("writing\n")
-        term.type("a line\r" + CTRL_D)
-        term.line("sh -c 'echo sta''rted; sleep 1000'")
+        term.input("a line")
+        term.type(CTRL_D)
+        term.line("sh -c 'echo sta''rted; exec sleep 1000'")
         term.expect("started\n")
         term.type(CTRL_Z)
         term.expect("Stopped")
