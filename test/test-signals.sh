@@ -99,4 +99,17 @@ args='nohup'; out 'blocked 0
 sh -c '"$1" -p -s INT .1 sleep 1000 & wait $!' sh "$curfew"
 status=$?; args='-s INT in the background'; status 130
 
+### A hangup is told twice, by the shell and by the kernel, which takes nobody's grace away.
+
+begin -v --stop leader:TERM:inf 0 sh -c 'trap : TERM; trap "echo >again" USR1
+        sh -c "echo >ready; read -r _ <go" & wait; wait; wait; exit 3'
+kill -HUP "$pid"
+while ! grep -q 'signal TERM' err; do :; done
+kill -HUP "$pid"
+kill -USR1 "$pid"
+read -r _ <again
+echo >go
+end
+exited 3
+
 finish

@@ -243,10 +243,10 @@ static void handle_signal(struct job *job, int signal, bool from_terminal) {
         else if (from_terminal && is_interrupt &&
                  terminal_leaves_interrupt(&job->terminal, leader_of(job)))
                 return;
-        else if (job->stopped_by)
-                curfew_run_skip(job->run);
-        else
+        else if (!job->stopped_by)
                 stop_by(job, signal);
+        else if (signal != SIGHUP) /* a hangup is told by the shell and by the kernel */
+                curfew_run_skip(job->run);
 }
 
 static void handle_signals(struct job *job) {
