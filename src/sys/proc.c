@@ -186,7 +186,7 @@ static bool has_signal(const char *status, const char *key, int signal) {
                 return false;
         for (p += strlen(key) + 1; ascii_digit(*p, 16) >= 0; ++p)
                 set = set << 4 | (uint64_t)ascii_digit(*p, 16);
-        return set >> (signal - 1) & 1;
+        return signal > 0 && set >> (signal - 1) & 1;
 }
 
 enum proc_answer proc_answer(pid_t pid, int signal) {
