@@ -66,6 +66,8 @@ static int open_again(int fd) {
         return again < 0 ? -errno : again;
 }
 
+/* What the program was given for this is not for the command as well: who reads it waits for its
+ * end. */
 static int open_descriptor(struct target *target, int fd) {
         int flags = fcntl(fd, F_GETFL), r;
 
@@ -76,6 +78,8 @@ static int open_descriptor(struct target *target, int fd) {
         r = open_again(fd);
         if (r < 0)
                 return r;
+        if (fd > STDERR_FILENO)
+                fcntl(fd, F_SETFD, FD_CLOEXEC);
         target->fd = r;
         return 0;
 }
