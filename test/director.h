@@ -14,6 +14,7 @@
 #include "witness.h"
 
 #include <grp.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -253,9 +254,15 @@ static inline void director_collect(void) {
         close(director.ends[0]);
 }
 
-/* The keeper of a host, or the guard of its groups; 0 if there is none. */
+/* The keeper of a host, or the guard of its groups; 0 if there is none. It takes a moment to give
+ * itself its name. */
 static inline pid_t director_find_keeper(pid_t host) {
-        return director_find_child(host, "tree-keeper");
+        int64_t until = curfew_now() + DIRECTOR_BOUND;
+        pid_t keeper;
+
+        while ((keeper = director_find_child(host, "tree-keeper")) == 0 && curfew_now() < until)
+                sched_yield();
+        return keeper;
 }
 
 /* All that has ever been started is gone, wherever it went. */
