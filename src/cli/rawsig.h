@@ -15,6 +15,12 @@
 void rawsig_add(sigset_t *set, int signal);
 bool rawsig_has(const sigset_t *set, int signal);
 
+/* The two that glibc keeps for its threads are nobody's: its posix_spawn() leaves them ignored in
+ * every child. */
+static inline bool rawsig_is_private(int signal) {
+        return signal == 32 || signal == 33;
+}
+
 bool rawsig_is_ignored(int signal);
 
 /* sigprocmask(2). */

@@ -30,6 +30,7 @@ __attribute__((__format__(printf, 2, 0))) static int say_line(
 
         if (program)
                 n = (size_t)snprintf(line, sizeof(line), "%.1024s: ", program);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer loses it on the way */
         vsnprintf(line + n, sizeof(line) - n, format, ap);
 
         for (n = 0; line[n]; ++n)

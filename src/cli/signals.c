@@ -88,8 +88,9 @@ void signals_ignored(sigset_t *ret) {
         int r = read_ignored(&bits);
 
         sigemptyset(ret);
-        for (int signal = 1; signal <= SIGRTMAX; ++signal)
-                if (r < 0 ? rawsig_is_ignored(signal) : bits >> (signal - 1) & 1)
+        for (int signal = 1; signal <= RAWSIG_LAST; ++signal)
+                if (!rawsig_is_private(signal) &&
+                        (r < 0 ? rawsig_is_ignored(signal) : bits >> (signal - 1) & 1))
                         rawsig_add(ret, signal);
 }
 
