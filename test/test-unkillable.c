@@ -141,7 +141,7 @@ static void test_frozen(const struct place *place) {
         round_start(&round, place,
                 (struct curfew_cmd){
                         .argv = VILLAIN("session"),
-                        .stop = { { SIGTERM, CURFEW_TREE, 5 * CURFEW_MSEC } },
+                        .stop = { { SIGTERM, CURFEW_TREE, CURFEW_SEC } },
                 });
         pid = round_ready(&round);
         if (current->who == LEADER)
@@ -169,7 +169,7 @@ static void test_foreign(const struct place *place) {
         round_start(&round, place,
                 (struct curfew_cmd){
                         .argv = VILLAIN("foreign"),
-                        .stop = { { SIGTERM, CURFEW_TREE, 5 * CURFEW_MSEC } },
+                        .stop = { { SIGTERM, CURFEW_TREE, CURFEW_SEC } },
                 });
         pid = round_ready(&round);
         assert_gt(pid, 0);
