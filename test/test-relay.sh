@@ -44,8 +44,10 @@ out
 err'
         run $idle --stdout=no/such 10 touch started; status 125; out ''
         err "curfew: cannot open 'no/such' for '--stdout': No such file or directory"
+        echo full >a
         run $idle --stdout=a --stderr=/ 10 touch started; status 125; out ''
         err "curfew: cannot open '/' for '--stderr': Is a directory"
+        content a full
         checks=$((checks + 1))
         [ ! -e started ] || fail 'started without its output'
 done

@@ -16,7 +16,7 @@ static int open_file(const char *path, const char *option, int *ret) {
         if (!path)
                 return 0;
         do {
-                fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
+                fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0666);
         } while (fd < 0 && errno == EINTR);
         if (fd >= 0) {
                 *ret = fd;
@@ -26,6 +26,18 @@ static int open_file(const char *path, const char *option, int *ret) {
         fd = -errno;
         say("cannot open '%s' for '--%s': %s", path, option, strerror(-fd));
         return fd;
+}
+
+/* Only when all are open: what isn't run must not cost what is in a file. Others have no size. */
+static int empty(int fd, const char *path, const char *option) {
+        struct stat st;
+        int r;
+
+        if (!path || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || ftruncate(fd, 0) == 0)
+                return 0;
+        r = -errno;
+        say("cannot empty '%s' for '--%s': %s", path, option, strerror(-r));
+        return r;
 }
 
 /* Two descriptors of one regular file may each have a position of its own, and then what is written
@@ -50,6 +62,10 @@ int files_open(const struct opts *opts, struct files *ret) {
 
         if (r >= 0)
                 r = open_file(opts->err, "stderr", &files.err);
+        if (r >= 0)
+                r = empty(files.out, opts->out, "stdout");
+        if (r >= 0)
+                r = empty(files.err, opts->err, "stderr");
         if (r < 0) {
                 files_close(&files);
                 return r;
