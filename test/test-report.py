@@ -345,6 +345,26 @@ class Files(Case):
             self.mistake("cannot write '.*' for '--report': Bad file descriptor",
                          f'--report={file.fileno()}', pass_fds=[file.fileno()])
 
+    def test_one_file_for_two(self):
+        os.mkdir(os.path.join(self.dir, 'd'))
+        there = os.path.join(self.dir, 'd', '..', 'r')
+        options = [f'--{name}={self.dir}/r' for name in ('stdout', 'report', 'timeline', 'events')]
+        for i, one in enumerate(options):
+            for other in options[i + 1:]:
+                name = one.split('=')[0]
+                self.mistake(f"cannot write '.*' for '--[a-z]*': '{name}' goes there; each needs a "
+                             'file of its own', one, other.split('=')[0] + '=' + there)
+                self.assertFalse(os.path.exists(there))
+        with open(there, 'w') as file:
+            file.write('old')
+        self.mistake("cannot write '.*': '--report' goes there", options[1], f'--events={there}')
+        self.assertEqual(read(there), b'old')
+
+        # What goes through one pipe comes in order.
+        done = self.curfew('--report=1', '--events=/dev/stdout', '10', 'true')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count(b'"curfew-report/1"'), 2)
+
     def test_not_permitted(self):
         if os.getuid() != 0:
             self.skipTest('only root can be somebody else')

@@ -72,10 +72,35 @@ static void tell_process(
         tell(record, event, now);
 }
 
-static int open_targets(struct record *record, const struct opts *opts) {
-        int r = 0;
+/* One would take the place of what the other has written. */
+static int check_apart(const struct opts *opts) {
+        const struct {
+                const char *option, *path;
+        } all[] = {
+                { "stdout", opts->out },
+                { "stderr", opts->err },
+                { "report", opts->report },
+                { "timeline", opts->timeline },
+                { "events", opts->events },
+        };
 
-        if (opts->report)
+        for (size_t i = 2; i < sizeof(all) / sizeof(all[0]); ++i)
+                for (size_t j = 0; j < i; ++j) {
+                        if (!all[i].path || !all[j].path ||
+                                !target_is_same(all[i].path, all[j].path))
+                                continue;
+                        say("cannot write '%s' for '--%s': '--%s' goes there; each needs a file of "
+                            "its own",
+                                all[i].path, all[i].option, all[j].option);
+                        return -EINVAL;
+                }
+        return 0;
+}
+
+static int open_targets(struct record *record, const struct opts *opts) {
+        int r = check_apart(opts);
+
+        if (r == 0 && opts->report)
                 r = target_open(&record->report, "report", opts->report, true);
         if (r == 0 && opts->timeline)
                 r = target_open(&record->timeline, "timeline", opts->timeline, true);

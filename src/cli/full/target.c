@@ -194,6 +194,38 @@ int target_open(struct target *target, const char *option, const char *text, boo
         return r;
 }
 
+static bool are_one(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static const char *name_in(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+static bool stat_folder(const char *path, struct stat *ret) {
+        char folder[4096];
+        int n = (int)(name_in(path) - path);
+
+        if (n == 0)
+                return stat(".", ret) == 0;
+        n = snprintf(folder, sizeof(folder), "%.*s", n, path);
+        return n < (int)sizeof(folder) && stat(folder, ret) == 0;
+}
+
+bool target_is_same(const char *a, const char *b) {
+        struct stat x, y;
+        bool has_a = stat(a, &x) == 0, has_b = stat(b, &y) == 0;
+
+        if (has_a != has_b || parse_descriptor(a) >= 0 || parse_descriptor(b) >= 0)
+                return false;
+        if (has_a)
+                return S_ISREG(x.st_mode) && are_one(&x, &y);
+        return name_in(a)[0] != 0 && strcmp(name_in(a), name_in(b)) == 0 && stat_folder(a, &x) &&
+               stat_folder(b, &y) && are_one(&x, &y);
+}
+
 ssize_t target_write_some(int fd, const void *data, size_t size) {
         ssize_t n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 

@@ -25,6 +25,10 @@ struct target {
  */
 int target_open(struct target *target, const char *option, const char *text, bool whole);
 
+/* Whether two paths lead to one ordinary file, which may not be there yet. Two descriptors may:
+ * what is written to them comes in order. */
+bool target_is_same(const char *a, const char *b);
+
 /* Write to a descriptor of this kind, without waiting. How much, or a negative errno: -EAGAIN. */
 ssize_t target_write_some(int fd, const void *data, size_t size);
 
