@@ -214,7 +214,11 @@ CURFEW_DEADLINE=5s
 mistake "CURFEW_DEADLINE is '5s': *" left
 run 10 sh -c 'exit 3'; status 3; err "curfew: CURFEW_DEADLINE is ignored: '5s' is no time *"
 unset CURFEW_DEADLINE
-mistake "invalid duration 'left': *" left 5
+mistake "'curfew left' takes no argument, so not '5'" left 5
+mistake "'curfew doctor' takes no argument, so not '-v'" doctor -v
+for verb in left doctor show; do
+        run $verb --help; status 0; out_like 'Usage: curfew *'
+done
 ("$curfew" left >/dev/full 2>err); status=$?; args='left >/dev/full'; status 125
 
 ### Signals to curfew.

@@ -44,18 +44,36 @@ static bool is_called(const char *path, const char *name) {
         return path && strcmp(slash ? slash + 1 : path, name) == 0;
 }
 
+static bool is_verb(const char *word) {
+        return strcmp(word, "left") == 0 || strcmp(word, "doctor") == 0 ||
+               strcmp(word, "show") == 0;
+}
+
+/* A verb stands where a DURATION would, and none is one. Returns the exit status. */
+static int run_verb(char *const argv[]) {
+        const char *verb = argv[1];
+
+        if (argv[2] && strcmp(argv[2], "--help") == 0) {
+                opts_print_help();
+                return 0;
+        }
+        if (strcmp(verb, "show") == 0)
+                return show_main(argv);
+        if (argv[2]) {
+                say("'curfew %s' takes no argument, so not '%s'", verb, argv[2]);
+                return STATUS_FAILED;
+        }
+        return strcmp(verb, "left") == 0 ? left_main() : doctor_main();
+}
+
 int main(int argc, char *argv[]) {
         struct opts opts;
 
         fill_standard_descriptors();
         if (is_called(argv[0], "timeout"))
                 return leave(timeout_main(argv));
-        if (argc == 2 && strcmp(argv[1], "left") == 0)
-                return finish_output(left_main());
-        if (argc == 2 && strcmp(argv[1], "doctor") == 0)
-                return finish_output(doctor_main());
-        if (argc >= 2 && strcmp(argv[1], "show") == 0)
-                return finish_output(show_main(argv));
+        if (argc >= 2 && is_verb(argv[1]))
+                return finish_output(run_verb(argv));
         if (opts_parse(argv, &opts) < 0)
                 return STATUS_FAILED;
 
