@@ -175,6 +175,9 @@ err "curfew: cannot run './no-such-command': No such file or directory (*)"
 run 10 no-such-command; status 127
 err "curfew: cannot run 'no-such-command': No such file or directory (look up)"
 run 10 ''; status 127
+run 10 -k 5 true; status 127; err "curfew: cannot run '-k': *options go before it*"
+run --init 10 true; status 127; err "curfew: cannot run '10': *there is no DURATION (look up)"
+run --no-deadline 1m true; status 127; err "curfew: cannot run '1m': *there is no DURATION (look up)"
 run 10 /; status 126; err "curfew: cannot run '/': *"
 echo >plain; run 10 ./plain; status 126; err "curfew: cannot run './plain': Permission denied (*)"
 printf '#!/no/such/interpreter\n' >orphan; chmod +x orphan
@@ -321,6 +324,8 @@ if [ "$(id -u)" -eq 0 ]; then
         chmod 755 "$program" copy
         run --require=tracked 10 sh -c '(setsid sleep 1000 &) ; exit 3'
         status 3; err "curfew: stopping what command 'sh' has left running *"
+        run --require=sealed 10 sh -c 'echo started'; status 125; out ''
+        err "curfew: cannot run 'sh': *'--require' demands: see 'curfew doctor' (tree)"
         program=$curfew
 fi
 
