@@ -94,6 +94,12 @@ run --stop group:USR1 -v .1 sleep 1000; status 124; err '*USR1*by step 1 (USR1)'
 run -v 10 true; status 0
 err "curfew: command 'true' exited after 0.*s
 curfew: command 'true': exit status 0; nothing left after 0.*s"
+checks=$((checks + 1))
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        "$curfew" -v .05 sleep 1000
+done 2>&1 | awk '/exited after/ { exited = $NF + 0 }
+        /nothing left after/ { sub(",? by step.*", ""); if ($NF + 0 < exited) early++ }
+        END { exit early > 0 }' || fail 'nothing was left before the command had exited'
 run -v -s HUP .5 sh -c 'sleep 1000 & sleep 1000'; status 124
 err "curfew: sending signal HUP to command 'sh' after 0.*s (deadline), [123] process*
 curfew: command 'sh' exited after *s
@@ -175,7 +181,7 @@ err "curfew: cannot run './no-such-command': No such file or directory (*)"
 run 10 no-such-command; status 127
 err "curfew: cannot run 'no-such-command': No such file or directory (look up)"
 run 10 ''; status 127
-run 10 -k 5 true; status 127; err "curfew: cannot run '-k': *options go before it*"
+run 10 -k 5 true; status 127; err "curfew: cannot run '-k': *options go before DURATION and COMMAND*"
 run --init 10 true; status 127; err "curfew: cannot run '10': *there is no DURATION (look up)"
 run --no-deadline 1m true; status 127; err "curfew: cannot run '1m': *there is no DURATION (look up)"
 run 10 /; status 126; err "curfew: cannot run '/': *"

@@ -11,7 +11,7 @@ static const char *explain_misplaced(const struct opts *opts) {
         int64_t unused;
 
         if (opts->argv[0][0] == '-')
-                return "no such command, and options go before it and DURATION";
+                return "no such command, and options go before DURATION and COMMAND";
         if ((opts->init || opts->no_deadline) && curfew_duration_parse(opts->argv[0], &unused) == 0)
                 return "no such command, and with '--init' or '--no-deadline' there is no DURATION";
         return NULL;

@@ -52,7 +52,6 @@ struct job {
         bool has_exited; /* the command */
         bool is_stopping;
         bool has_told; /* that it has left something running */
-        int64_t started;
         int64_t warn_at;
 };
 
@@ -184,7 +183,6 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
         if (job->files.are_one)
                 cmd.err.kind = CURFEW_TO_STDOUT;
         memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
-        job->started = curfew_now();
         job->warn_at = warn_time(job);
         return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
 }
@@ -276,6 +274,13 @@ static void tell_leftovers(struct job *job, const struct curfew_event *event) {
         say("stopping what command '%s' has left running (--leave lets it be)", job->opts->argv[0]);
 }
 
+/* When the leader has exited, since the start: known to the moment if all has ended with it. */
+static int64_t exit_time(const struct job *job) {
+        const struct curfew_result *result = curfew_run_result(job->run);
+
+        return result ? result->exited : curfew_now() - curfew_run_started(job->run);
+}
+
 static void tell_events(struct job *job) {
         const char *name = job->opts->argv[0];
         struct curfew_event event;
@@ -290,7 +295,7 @@ static void tell_events(struct job *job) {
                 }
                 switch (event.type) {
                 case CURFEW_EVENT_STEP: account_step(name, &event.step, why(job)); break;
-                case CURFEW_EVENT_EXIT: account_exit(name, curfew_now() - job->started); break;
+                case CURFEW_EVENT_EXIT: account_exit(name, exit_time(job)); break;
                 case CURFEW_EVENT_END: account_end(name, curfew_run_result(job->run)); break;
                 }
         }
