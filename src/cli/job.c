@@ -155,13 +155,21 @@ static bool shares_group(const struct job *job) {
         return job->opts->foreground || job->terminal.fd >= 0;
 }
 
-/* Counted from the deadline that holds, whoever has set it. */
+static int64_t earlier(int64_t a, int64_t b) {
+        return a < b ? a : b;
+}
+
+/* Counted from the deadline that holds, whoever has set it. If that is too near, the command gets a
+ * moment to set its handler: most of these signals end a process that has none. */
 static int64_t warn_time(const struct job *job) {
-        int64_t deadline = curfew_ctx_deadline(job->ctx);
+        int64_t deadline = curfew_ctx_deadline(job->ctx), before = job->opts->warn.before;
+        int64_t now = curfew_now();
 
         if (job->opts->warn.signal == 0 || deadline == CURFEW_FOREVER)
                 return CURFEW_FOREVER;
-        return deadline > job->opts->warn.before ? deadline - job->opts->warn.before : 0;
+        if (deadline - before > now)
+                return deadline - before;
+        return now + earlier(CURFEW_SEC, (deadline - now) / 2);
 }
 
 static int start(struct job *job, const char *const argv[], enum curfew_stage *ret_stage) {
@@ -340,10 +348,6 @@ static void do_what_is_due(struct job *job) {
         if (idle_time(job) <= curfew_now())
                 curfew_ctx_cancel_cause(job->ctx, VERDICT_IDLE_CODE, "idle");
         terminal_proceed(&job->terminal, leader_of(job));
-}
-
-static int64_t earlier(int64_t a, int64_t b) {
-        return a < b ? a : b;
 }
 
 /* Until something happens, but not longer than until then. Signals and output are dealt with. */
