@@ -255,6 +255,8 @@ class Verdicts(Case):
         self.assertIsNone(report['ended_by'])
         for process in report['processes'][1:]:
             self.assertIsNone(process['ended'])
+        told = self.curfew('show', self.report).stdout.decode()
+        self.assertRegex(told, r'\nEnded +the command after [^ ]* s, curfew after [^ ]* s with status 0\n')
 
     def test_failed(self):
         for args, status, stage in ((['no-such-command'], 127, 'look up'), (['/'], 126, None)):

@@ -269,6 +269,7 @@ static void tell_start(const struct pen *pen, const json_t *report) {
 
 static void tell_end(const struct pen *pen, const json_t *report) {
         const json_t *times = get(report, "times");
+        bool is_all = count(get(report, "survivors"), "count") == 0;
 
         begin(pen, "Ended");
         if (json_is_number(get(times, "exit"))) {
@@ -276,9 +277,10 @@ static void tell_end(const struct pen *pen, const json_t *report) {
                 tell_time(number(times, "exit"));
                 printf(", ");
         }
-        printf("all of it after ");
+        printf(is_all ? "all of it after " : "curfew after ");
         tell_time(number(times, "end"));
-        printf("; curfew with status %lld\n", count(report, "exit_status"));
+        printf(is_all ? "; curfew with status %lld\n" : " with status %lld\n",
+                count(report, "exit_status"));
 }
 
 static void tell_output(const struct pen *pen, const json_t *report) {
