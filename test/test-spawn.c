@@ -461,6 +461,7 @@ static void with_clone3_refused(void) {
 
 int main(void) {
         test_bound(120);
+        trial_share_probe();
         run_all();
         trial_apart(without_clone3);
         trial_apart(with_clone3_refused);

@@ -154,11 +154,9 @@ static inline void trial_remove_probe(void) {
                 unlink(trial_probe());
 }
 
-/* Root gives up being root; the probe moves to where nobody can execute it. */
-static inline void trial_become_nobody(void) {
-        static char copy[] = "/tmp/curfew-probe-XXXXXX";
-        const uid_t nobody = 65534;
-        char maker[16];
+/* The probe moves to where everybody can execute it, until this process ends. */
+static inline void trial_share_probe(void) {
+        char copy[] = "/tmp/curfew-probe-XXXXXX", maker[16];
         int from = open(trial_probe(), O_RDONLY | O_CLOEXEC), to = mkostemp(copy, O_CLOEXEC);
 
         assert_ge(from, 0);
@@ -166,14 +164,20 @@ static inline void trial_become_nobody(void) {
         while (sendfile(to, from, NULL, 1 << 20) > 0)
                 ;
         assert_eq(fchmod(to, 0755), 0);
-        assert_eq(fchown(to, nobody, nobody), 0);
         close(from);
         close(to);
         snprintf(maker, sizeof(maker), "%d", (int)getpid());
         assert_eq(setenv("PROBE_MAKER", maker, 1), 0);
         assert_eq(setenv("PROBE", copy, 1), 0);
         assert_eq(atexit(trial_remove_probe), 0);
+}
 
+/* Root gives up being root, and owns the probe still, lest nobody could remove it. */
+static inline void trial_become_nobody(void) {
+        const uid_t nobody = 65534;
+
+        trial_share_probe();
+        assert_eq(chown(trial_probe(), nobody, nobody), 0);
         assert_eq(setgroups(0, NULL), 0);
         assert_eq(setresgid(nobody, nobody, nobody), 0);
         assert_eq(setresuid(nobody, nobody, nobody), 0);
