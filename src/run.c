@@ -155,13 +155,13 @@ static void advance(struct curfew_run *run) {
 
 /* A run ends only while its supervisor dispatches: who polls its descriptor would otherwise never
  * hear of it. So what a caller does from outside goes on with the next dispatch, which is due if
- * that could find anything to do. */
+ * that could find anything to do, or there is an event to be told of. */
 static void proceed(struct curfew_run *run) {
         int64_t now = clock_now();
 
         if (run->sup->dispatching)
                 advance(run);
-        else if (run->leader_gone || run->stop.due <= now)
+        else if (run->leader_gone || run->stop.due <= now || list_is_linked(&run->eventful))
                 loop_timer_set(&run->sup->loop, &run->timer, now);
         else
                 set_timer(run);

@@ -111,6 +111,41 @@ static void test_nothing_to_wait_for(void) {
         curfew_free(sup);
 }
 
+/* Who stops a run between two dispatches hears at once of the step that this takes. */
+static void test_stop_from_outside(void) {
+        struct curfew_cmd cmd = {
+                .argv = SH("trap '' TERM; echo ready; while :; do sleep 300; done"),
+                .out = { CURFEW_PIPE },
+                .stop = { { SIGTERM, CURFEW_LEADER, CURFEW_FOREVER } },
+        };
+        struct curfew *sup = NULL;
+        struct curfew_run *child = NULL;
+        struct curfew_event event;
+        struct pollfd fd = { .events = POLLIN };
+        char line[16];
+        int out;
+
+        assert_eq(curfew_new(&sup), 0);
+        assert_eq(curfew_start(sup, NULL, &cmd, NULL, &child), 0);
+        out = curfew_run_take_fd(child, 1);
+        read_line(out, line, sizeof(line));
+        curfew_run_stop(child);
+
+        fd.fd = curfew_fd(sup);
+        assert_eq(poll(&fd, 1, 20 * 1000), 1);
+        assert_eq(curfew_dispatch(sup), 0);
+        assert_eq(curfew_next_event(sup, &event), 1);
+        assert_eq(event.type, CURFEW_EVENT_STEP);
+        assert_eq(event.step.signal, SIGTERM);
+        assert_eq(poll(&fd, 1, 0), 0);
+
+        curfew_run_skip(child);
+        assert_eq(curfew_run_wait(child, 20 * CURFEW_SEC), 0);
+        close(out);
+        curfew_free(sup);
+        assert_no_children();
+}
+
 static int stop_own_run(void *arg, const void *data, size_t size) {
         struct curfew_run **child = arg;
 
@@ -330,6 +365,7 @@ int main(void) {
         test_many_cancelled();
         test_many_exit();
         test_nothing_to_wait_for();
+        test_stop_from_outside();
         test_stop_from_callback();
         test_cancel_from_callback();
         test_deadlines_in_order();
