@@ -5,6 +5,8 @@
 
 #include "run.h"
 
+#include <sys/resource.h>
+
 static const enum curfew_backend backends[] = {
         CURFEW_BACKEND_CGROUP,
         CURFEW_BACKEND_KEEPER,
@@ -111,9 +113,71 @@ static void test_same_group(void) {
         curfew_free(sup);
 }
 
+/* Leave this process as many free descriptors, and no more. */
+static struct rlimit leave_free(rlim_t n, int fds[64]) {
+        struct rlimit old, few;
+        int n_fds = 0;
+
+        assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+        few = old;
+        few.rlim_cur = 63;
+        assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        while ((fds[n_fds] = fcntl(2, F_DUPFD_CLOEXEC, 0)) >= 0)
+                ++n_fds;
+        assert_eq(errno, EMFILE);
+        assert_ge(n_fds, n);
+        while (n-- > 0)
+                close(fds[--n_fds]);
+        fds[n_fds] = -1;
+        return old;
+}
+
+static void give_back(const struct rlimit *old, const int fds[64]) {
+        for (int i = 0; fds[i] >= 0; ++i)
+                close(fds[i]);
+        assert_eq(setrlimit(RLIMIT_NOFILE, old), 0);
+}
+
+/* To look into a process takes a descriptor. Where there is none, it is not overlooked. */
+static void test_not_overlooked(void) {
+        struct curfew_cmd cmd = {
+                .argv = SH("sh -c 'echo ready; exec sleep 300' &"),
+                .out = { CURFEW_PIPE },
+                .backend = CURFEW_BACKEND_GROUP,
+                .linger = CURFEW_FOREVER,
+        };
+        struct curfew *sup = NULL;
+        struct curfew_run *run = NULL;
+        const struct curfew_result *result;
+        struct rlimit old;
+        char line[16];
+        int fds[64], out;
+
+        assert_eq(curfew_new(&sup), 0);
+        assert_eq(curfew_start(sup, NULL, &cmd, NULL, &run), 0);
+        out = curfew_run_take_fd(run, 1);
+        read_line(out, line, sizeof(line));
+
+        old = leave_free(1, fds);
+        assert_eq(curfew_run_wait(run, CURFEW_SEC / 2), -ETIMEDOUT);
+        give_back(&old, fds);
+
+        curfew_run_stop(run);
+        assert_eq(curfew_run_wait(run, 20 * CURFEW_SEC), 0);
+        result = curfew_run_result(run);
+        assert_exited(*result, 0);
+        assert_eq(result->n_steps, 1);
+        assert_eq(result->steps[0].reached, 1);
+        assert_eq(read(out, line, 1), 0);
+        close(out);
+        curfew_free(sup);
+        assert_no_children();
+}
+
 int main(void) {
         for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
                 test_backend(backends[i]);
         test_same_group();
+        test_not_overlooked();
         return 0;
 }

@@ -263,13 +263,26 @@ void proc_list_keep_older(struct proc_list *list, size_t first, const struct pro
         list->n = n;
 }
 
+static bool is_shortage(int r) {
+        return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
+int proc_list_shortage(const struct proc_list *list) {
+        return is_shortage(list->error) ? list->error : 0;
+}
+
+static void note_error(struct proc_list *list, int r) {
+        if (list->error == 0 || is_shortage(r))
+                list->error = r;
+}
+
 static int add_alive(struct proc_list *list, pid_t pid, pid_t parent) {
         struct proc_stat stat;
         int r = pid > 0 ? proc_stat(pid, &stat) : -ESRCH;
 
         if (r < 0) {
-                if (r != -ESRCH && list->error == 0)
-                        list->error = r;
+                if (r != -ESRCH)
+                        note_error(list, r);
                 return 0;
         }
         if (proc_is_dead(&stat)) {
@@ -367,9 +380,16 @@ int proc_list_add_group(struct proc_list *list, pid_t group) {
         if (r < 0)
                 return r;
 
-        while (r >= 0 && (pid = dir_next_number(&dir)) > 0)
-                if (proc_stat(pid, &stat) == 0 && stat.group == group && !proc_is_dead(&stat))
+        while (r >= 0 && (pid = dir_next_number(&dir)) > 0) {
+                int error = proc_stat(pid, &stat);
+
+                if (is_shortage(error)) /* whatever else: most of them are not in the group */
+                        note_error(list, error);
+                else if (error == 0 && stat.group == group && !proc_is_dead(&stat))
                         r = proc_list_add(list, &stat);
+        }
+        if (r >= 0)
+                r = dir_error(&dir);
         dir_close(&dir);
         return r;
 }

@@ -93,7 +93,7 @@ struct proc_list {
         size_t n;
         size_t capacity;
         size_t n_dead; /* have been seen, and not been added */
-        int error;     /* the first that kept from looking at one that may be there */
+        int error;     /* what kept from looking at one that may be there */
 };
 
 #define PROC_LIST_NULL                                                                             \
@@ -101,6 +101,10 @@ struct proc_list {
 
 void proc_list_deinit(struct proc_list *list);
 int proc_list_add(struct proc_list *list, const struct proc_stat *stat);
+
+/* The error, if it is one that may pass: then there may be more than is listed. Where /proc doesn't
+ * show another user's processes, it never will. */
+int proc_list_shortage(const struct proc_list *list);
 
 /* Keep of what stands in it from `first` on only what was started before. */
 void proc_list_keep_older(struct proc_list *list, size_t first, const struct proc_moment *moment);

@@ -343,7 +343,7 @@ static int is_empty(struct tree *tree) {
                 if (r < 0)
                         return r;
                 if (list.n == 0)
-                        return 1;
+                        return proc_list_shortage(&list) < 0 ? list.error : 1;
                 r = watch_some(tree, &list);
                 if (r < 0 || !list_is_empty(&tree->members))
                         return r;
