@@ -764,8 +764,8 @@ int curfew_run_take_fd(struct curfew_run *run, int fd);
  * SIGCONT follows it. Returns how many processes it has reached; each gets it once, and no other
  * process does. Signal 0 only probes.
  *
- * -ESRCH: there is none (left). -EINVAL: no such signal, or no group of its own. Else what kept it
- * from all of them, such as -EPERM.
+ * -ESRCH: there is none (left). -EINVAL: no such signal, no such `whom`, or no group of its own.
+ * Else what kept it from all of them, such as -EPERM; what kept it from some is not told.
  */
 int curfew_run_signal(struct curfew_run *run, enum curfew_whom whom, int signal);
 
@@ -774,7 +774,9 @@ int curfew_run_signal(struct curfew_run *run, enum curfew_whom whom, int signal)
  * Returns how many there are, which may be more. As far as the backend knows them; by the time this
  * returns some may have ended, and others have come. Reads /proc: its cost is that of the tree.
  *
- * -ESRCH: the run has ended. -EMFILE, -ENFILE, -ENOMEM.
+ * -ESRCH: the run has ended. -ENOENT: there is no /proc, or it is another PID namespace's. -EMFILE,
+ * -ENFILE, -ENOMEM: not all could be looked at. Those that /proc hides from the caller (hidepid in
+ * proc(5)) are not counted.
  */
 int curfew_run_processes(struct curfew_run *run, struct curfew_process ret[], size_t n);
 

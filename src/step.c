@@ -69,6 +69,8 @@ int step_list(struct tree *tree, struct curfew_process ret[], size_t n) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
         int r = tree_list(tree, &list);
 
+        if (r >= 0)
+                r = proc_list_shortage(&list);
         return r < 0 ? r : (int)name_processes(&list, ret, n);
 }
 

@@ -174,10 +174,37 @@ static void test_not_overlooked(void) {
         assert_no_children();
 }
 
+/* … and not left out of what is counted: with the fewest descriptors it is all of them, or an
+ * error. */
+static void test_all_or_error(enum curfew_backend backend) {
+        struct curfew *sup = NULL;
+        struct curfew_run *run;
+        struct rlimit old, few;
+
+        assert_eq(curfew_new(&sup), 0);
+        run = start_three(sup, backend);
+        assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+        few = old;
+        for (few.rlim_cur = 0; run && few.rlim_cur < 64; ++few.rlim_cur) {
+                int n, reached;
+
+                assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+                n = curfew_run_processes(run, NULL, 0);
+                reached = curfew_run_signal(run, CURFEW_TREE, 0);
+                assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+                assert_true(n == 3 || n == -EMFILE);
+                assert_true(reached > 0);
+        }
+        curfew_free(sup);
+        assert_no_children();
+}
+
 int main(void) {
         for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
                 test_backend(backends[i]);
         test_same_group();
         test_not_overlooked();
+        for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
+                test_all_or_error(backends[i]);
         return 0;
 }

@@ -289,7 +289,9 @@ static int sweep(struct tree *tree, struct sweep *sweep) {
                 r = signal_others(tree, &list, sweep, &done);
         if (!done.group && !done.leader) /* it needs no looking for */
                 signal_leader(sweep, &done);
-        return r;
+        else if (done.group && list.n == 0 && sweep->error == 0 && !child_has_exited(tree->leader))
+                count(sweep, 0); /* of those that the group's signal has reached, it is known */
+        return r < 0 ? r : list.error;
 }
 
 static int end(struct tree *tree) {
