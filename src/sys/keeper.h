@@ -39,7 +39,8 @@ struct keeper_report {
         bool empty;               /* nothing is left of the tree: the last thing that is said */
 };
 
-static_assert(sizeof(struct keeper_report) == 32 + sizeof(struct child_usage),
+static_assert(
+        sizeof(struct keeper_report) == (sizeof(long) > 4 ? 32 : 20) + sizeof(struct child_usage),
         "it must be the same in any C library");
 
 /* What all keepers of a host are made from. */
