@@ -50,6 +50,8 @@ expect 1 '*held as*' doctor
 expect 0 '*.???' 60 /curfew left
 expect 124 '' .2 /curfew show - # which waits for what never comes
 expect 127 '' 5 /nothing
+expect 0 '*.???' -v 5 /curfew left
+grep -q 'nothing found left' "$dir/stderr" || fail 'without a guarantee it is sure of the end'
 expect 0 '*.???' --report=/report --timeline=/page.html --events=/events 5 /curfew left
 grep -q '"verdict": *"exited"' "$dir/report" || fail 'the report'
 grep -q '"event": *"end"' "$dir/events" || fail 'the events'

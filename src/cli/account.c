@@ -43,7 +43,10 @@ static void describe_status(const struct curfew_result *result, char *text, size
         }
 }
 
+/* Where a daemon can get away, no more is known than that there is nobody to be found. */
 static void describe_end(const struct curfew_result *result, char *text, size_t size) {
+        bool sure = result->guarantee >= CURFEW_GUARANTEE_TRACKED;
+        const char *nothing = sure ? "nothing left" : "nothing found left";
         double wall = seconds(result->wall);
         unsigned step = result->ended_by;
 
@@ -51,10 +54,10 @@ static void describe_end(const struct curfew_result *result, char *text, size_t 
                 snprintf(text, size, "%u process%s left after %.3fs", result->left,
                         plural(result->left), wall);
         else if (step > 0)
-                snprintf(text, size, "nothing left after %.3fs, by step %u (%s)", wall, step,
+                snprintf(text, size, "%s after %.3fs, by step %u (%s)", nothing, wall, step,
                         curfew_signal_name(result->steps[step - 1].signal));
         else
-                snprintf(text, size, "nothing left after %.3fs", wall);
+                snprintf(text, size, "%s after %.3fs", nothing, wall);
 }
 
 void account_end(const char *name, const struct curfew_result *result) {

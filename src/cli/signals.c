@@ -42,7 +42,7 @@ static bool is_received(int signal) {
         case SIGURG:
         case SIGWINCH: return false;
         }
-        return curfew_signal_name(signal) != NULL;
+        return !rawsig_is_private(signal);
 }
 
 int signals_open(const sigset_t *also) {
@@ -50,7 +50,7 @@ int signals_open(const sigset_t *also) {
         int fd;
 
         sigemptyset(&received);
-        for (int signal = 1; signal <= SIGRTMAX; ++signal)
+        for (int signal = 1; signal <= RAWSIG_LAST; ++signal)
                 if (is_received(signal) || sigismember(also, signal) > 0)
                         rawsig_add(&received, signal);
         rawsig_mask(SIG_BLOCK, &received, NULL);

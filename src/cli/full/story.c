@@ -140,7 +140,9 @@ static void tell_remains(const json_t *report) {
                 tell_count(left);
                 printf(" left running");
         } else if (is(text(report, "end"), "empty")) {
-                printf("; nothing is left of it");
+                bool sure = !is(text(report, "guarantee"), "group");
+
+                printf("; nothing is %s of it", sure ? "left" : "found left");
         }
 }
 
