@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cli/timeout/timeout.h"
 #include "doctor.h"
 #include "job.h"
 #include "left.h"
@@ -7,7 +8,6 @@
 #include "show.h"
 #include "signals.h"
 #include "status.h"
-#include "timeout.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "timeout-opts.h"
+#include "cli/timeout/opts.h"
+#include "cli/parse.h"
+#include "cli/rawsig.h"
+#include "cli/say.h"
+#include "cli/timeout/quote.h"
 #include "curfew.h"
-#include "parse.h"
-#include "quote.h"
-#include "rawsig.h"
-#include "say.h"
 
 #include <errno.h>
 #include <stdio.h>

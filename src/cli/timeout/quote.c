@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "quote.h"
+#include "cli/timeout/quote.h"
 
 #include <stdbool.h>
 #include <stdint.h>

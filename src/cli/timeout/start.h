@@ -4,9 +4,9 @@
 /* Starts the command as GNU timeout does: in the group of this process, holding nothing else, with
  * every descriptor that is to be passed on. */
 
+#include "cli/timeout/opts.h"
+#include "cli/timeout/signals.h"
 #include "curfew.h"
-#include "timeout-opts.h"
-#include "timeout-signals.h"
 
 /* Negative errno: of the stage that failed; see curfew_start(). The supervisor is made first, and
  * is the caller's then in any case. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "timeout-signals.h"
-#include "rawsig.h"
+#include "cli/timeout/signals.h"
+#include "cli/rawsig.h"
 
 #include <errno.h>
 #include <stddef.h>

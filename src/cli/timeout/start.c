@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "timeout-start.h"
-#include "inherit.h"
-#include "script.h"
+#include "cli/timeout/start.h"
+#include "cli/inherit.h"
+#include "cli/script.h"
 
 #include <errno.h>
 #include <limits.h>

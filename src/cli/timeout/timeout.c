@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "timeout.h"
+#include "cli/timeout/timeout.h"
+#include "cli/rawsig.h"
+#include "cli/say.h"
+#include "cli/status.h"
+#include "cli/timeout/opts.h"
+#include "cli/timeout/quote.h"
+#include "cli/timeout/signals.h"
+#include "cli/timeout/start.h"
 #include "curfew.h"
-#include "quote.h"
-#include "rawsig.h"
-#include "say.h"
-#include "status.h"
-#include "timeout-opts.h"
-#include "timeout-signals.h"
-#include "timeout-start.h"
 
 #include <errno.h>
 #include <poll.h>
