@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "inherit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
 /*
+ * Which numbers are open poll(2) tells of many at once: of the others it says POLLNVAL.
+ *
  * What is above the limit on open files, which was lowered since, can't be put at its number in
  * another process. It is left out: nobody who lowers the limit counts on it.
- *
- * Where there is no /proc every number that can be open is tried, up to one that no shell and no
- * make gets to.
  */
 
-#define MAX_TRIED 4096
+#define AT_ONCE 64
 
-static int add(struct inherited *inherited, int fd, rlim_t limit) {
-        struct curfew_extra_fd *fds = inherited->fds;
-        int flags = fd < 3 || (rlim_t)fd >= limit ? -1 : fcntl(fd, F_GETFD);
+static int add(struct inherited *inherited, int fd) {
+        int flags = fcntl(fd, F_GETFD);
+        struct curfew_extra_fd *fds;
 
         if (flags < 0 || (flags & FD_CLOEXEC))
                 return 0;
-        fds = realloc(fds, (inherited->n + 1) * sizeof(*fds));
+        fds = realloc(inherited->fds, (inherited->n + 1) * sizeof(*fds));
         if (!fds)
                 return -ENOMEM;
 
@@ -32,33 +31,34 @@ static int add(struct inherited *inherited, int fd, rlim_t limit) {
         return 0;
 }
 
-static int try_all(struct inherited *inherited, rlim_t limit) {
+/* So many from `first` on. */
+static int add_open(struct inherited *inherited, unsigned first, unsigned n) {
+        struct pollfd fds[AT_ONCE];
         int r = 0;
 
-        for (int fd = 3; fd < MAX_TRIED && (rlim_t)fd < limit && r == 0; ++fd)
-                r = add(inherited, fd, limit);
+        for (unsigned i = 0; i < n; ++i)
+                fds[i] = (struct pollfd){ .fd = (int)(first + i) };
+        if (poll(fds, n, 0) < 0)
+                return -errno;
+        for (unsigned i = 0; i < n && r == 0; ++i)
+                if (!(fds[i].revents & POLLNVAL))
+                        r = add(inherited, fds[i].fd);
         return r;
 }
 
-static int list(struct inherited *inherited, DIR *dir, rlim_t limit) {
-        const struct dirent *entry;
-        int r = 0;
-
-        while (r == 0 && (entry = readdir(dir)))
-                r = add(inherited, atoi(entry->d_name), limit); /* what is no number is 0 */
-        return r;
+static unsigned at_most(unsigned a, rlim_t b) {
+        return a < b ? a : (unsigned)b;
 }
 
-int inherit_find(struct inherited *ret) {
-        struct inherited inherited = { 0 };
+int inherit_find(unsigned end, struct inherited *ret) {
         struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
-        DIR *dir = opendir("/proc/self/fd");
-        int r;
+        struct inherited inherited = { 0 };
+        int r = 0;
 
         getrlimit(RLIMIT_NOFILE, &limit);
-        r = dir ? list(&inherited, dir, limit.rlim_cur) : try_all(&inherited, limit.rlim_cur);
-        if (dir)
-                closedir(dir); /* close-on-exec, so that it isn't among them */
+        end = at_most(end, limit.rlim_cur);
+        for (unsigned fd = 3; fd < end && r == 0; fd += AT_ONCE)
+                r = add_open(&inherited, fd, at_most(AT_ONCE, end - fd));
         if (r < 0)
                 inherit_deinit(&inherited);
         else

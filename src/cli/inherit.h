@@ -14,8 +14,8 @@ struct inherited {
         size_t n;
 };
 
-/* Those that an exec would pass on. Each open one is looked at: best before we have some, too.
- * Negative errno if there is no memory to hold them. */
-int inherit_find(struct inherited *ret);
+/* Those below `end` that an exec would pass on. Negative errno if there is no memory to hold them.
+ */
+int inherit_find(unsigned end, struct inherited *ret);
 
 void inherit_deinit(struct inherited *inherited);

@@ -9,6 +9,7 @@
 #include "relay.h"
 #include "say.h"
 #include "script.h"
+#include "self.h"
 #include "signals.h"
 #include "status.h"
 #include "terminal.h"
@@ -117,13 +118,13 @@ static int open_signals(struct job *job) {
         if (r < 0)
                 return r;
         job->signals = r;
-        signals_ignored(&job->ignored);
         unignore(job);
         return 0;
 }
 
 /* Returns a negative errno, after a line has been said about it. */
 static int job_init(struct job *job, const struct opts *opts) {
+        struct self self;
         int r;
 
         job->opts = opts;
@@ -136,7 +137,9 @@ static int job_init(struct job *job, const struct opts *opts) {
                 init_begin();
         if (!opts_want_group(opts))
                 terminal_open(&job->terminal);
-        r = inherit_find(&job->inherited);
+        self_read(&self);
+        signals_ignored(&self, &job->ignored);
+        r = inherit_find(self.n_fds, &job->inherited);
         if (r >= 0)
                 r = open_signals(job);
         if (r >= 0)

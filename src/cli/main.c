@@ -11,14 +11,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 /* A standard descriptor that is closed would be the number of the next file that is opened. In its
  * place goes one that fails in the same way: reading stdin and writing the others is EBADF. */
 static void fill_standard_descriptors(void) {
+        struct pollfd fds[] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+
+        if (poll(fds, 3, 0) <= 0)
+                return;
         for (int fd = 0; fd <= 2; ++fd)
-                if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+                if (fds[fd].revents & POLLNVAL)
                         open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 

@@ -4,9 +4,6 @@
 #include "rawsig.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -62,35 +59,11 @@ int signals_open(const sigset_t *also) {
         return fd < 0 ? -errno : fd;
 }
 
-/* As bits, signal 1 first; that takes three system calls, and each signal by itself sixty. */
-static int read_ignored(unsigned long long *ret) {
-        static const char key[] = "\nSigIgn:\t";
-        int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-        char status[4096];
-        const char *value;
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        n = read(fd, status, sizeof(status) - 1);
-        close(fd);
-        status[n > 0 ? n : 0] = 0;
-
-        value = strstr(status, key);
-        if (!value)
-                return -EIO;
-        *ret = strtoull(value + sizeof(key) - 1, NULL, 16);
-        return 0;
-}
-
-void signals_ignored(sigset_t *ret) {
-        unsigned long long bits = 0;
-        int r = read_ignored(&bits);
-
+void signals_ignored(const struct self *self, sigset_t *ret) {
         sigemptyset(ret);
         for (int signal = 1; signal <= RAWSIG_LAST; ++signal)
-                if (!rawsig_is_private(signal) &&
-                        (r < 0 ? rawsig_is_ignored(signal) : bits >> (signal - 1) & 1))
+                if (signal != SIGCHLD && !rawsig_is_private(signal) &&
+                        (self->ignored >> (signal - 1) & 1))
                         rawsig_add(ret, signal);
 }
 

@@ -3,6 +3,8 @@
 
 /* The signals that the program itself receives. */
 
+#include "self.h"
+
 #include <signal.h>
 #include <stdbool.h>
 
@@ -10,9 +12,9 @@
  * a negative errno; and those of `also`. */
 int signals_open(const sigset_t *also);
 
-/* Those that this process ignores, as what it starts is to inherit it; but for SIGCHLD, after the
- * above. */
-void signals_ignored(sigset_t *ret);
+/* Those that this process was handed over ignored, for what it starts to inherit; but for SIGCHLD.
+ */
+void signals_ignored(const struct self *self, sigset_t *ret);
 
 /* The next of them, or 0; and whether no process has sent it: then it comes from the terminal.
  * Those that this process has caused itself are left out. */

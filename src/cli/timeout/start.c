@@ -2,6 +2,7 @@
 #include "cli/timeout/start.h"
 #include "cli/inherit.h"
 #include "cli/script.h"
+#include "cli/self.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -106,9 +107,12 @@ int timeout_start(const struct timeout_opts *opts, const struct timeout_signals 
                 .parent_death_signal = opts->signal,
         };
         struct start start = { .cmd = &cmd, .stage = ret_stage, .ret = ret };
-        int r = inherit_find(&inherited);
+        struct self self;
+        int r;
 
         *ret_stage = CURFEW_STAGE_DESCRIPTORS;
+        self_read(&self);
+        r = inherit_find(self.n_fds, &inherited);
         if (r < 0)
                 return r;
         cmd.fds = inherited.fds;
