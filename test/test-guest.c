@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -114,6 +115,7 @@ static void test_foreign_reaper(void) {
         /* Something to wait for, so that the reaper blocks instead of spinning. */
         anchor = fork();
         if (anchor == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL); /* should this test fail */
                 pause();
                 _exit(0);
         }

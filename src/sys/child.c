@@ -107,16 +107,28 @@ static bool is_given_up(struct child *child) {
         return now - child->lost >= LOST_TIME;
 }
 
+/* The kernel looks for the end first, and then for the process: of one that is reaped in between it
+ * has seen neither (ESRCH), and has the end when it is asked again. */
+static int get_info(const struct child *child, struct pidfd_info_v0 *ret) {
+        int r = -1;
+
+        for (int i = 0; i < 2 && r < 0; ++i) {
+                *ret = (struct pidfd_info_v0){ .mask = INFO_EXIT };
+                r = ioctl(child->pidfd, GET_INFO, ret);
+        }
+        return r;
+}
+
 /* Somebody else's wait has taken the status, or is just about to: then the pidfd still has a
  * process to speak of, but not its end, and will in a moment. */
 static int ask_pidfd(struct child *child, struct child_exit *ret) {
-        struct pidfd_info_v0 info = { .mask = INFO_EXIT };
         struct child_exit how = { .status = CURFEW_STATUS_UNKNOWN };
+        struct pidfd_info_v0 info;
 
         if (!child_has_exited(child))
                 return 0;
 
-        if (ioctl(child->pidfd, GET_INFO, &info) == 0) {
+        if (get_info(child, &info) == 0) {
                 if (info.mask & INFO_EXIT)
                         exit_from_status(info.exit_code, &how);
                 else if (!is_given_up(child))
