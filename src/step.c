@@ -9,15 +9,15 @@ static unsigned name_processes(
         int64_t boot = clock_boot();
 
         for (size_t i = 0; i < list->n && i < n; ++i) {
-                const struct proc_stat *stat = &list->items[i];
+                const struct proc *proc = &list->items[i].proc;
 
                 ret[i] = (struct curfew_process){
-                        .pid = stat->pid,
-                        .parent = stat->parent,
-                        .started = boot + proc_started(stat),
-                        .state = stat->state,
+                        .pid = proc->pid,
+                        .parent = proc->parent,
+                        .started = boot + proc_started(proc),
+                        .state = proc->state,
                 };
-                memcpy(ret[i].name, stat->name, sizeof(ret[i].name));
+                memcpy(ret[i].name, proc->name, sizeof(ret[i].name));
         }
         return (unsigned)list->n;
 }

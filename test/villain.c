@@ -518,10 +518,20 @@ __attribute__((noreturn)) static void be_polite(int signal_number, int msec) {
         _exit(0);
 }
 
+/* Who came when the others were asked may not have been, and leaves when somebody asks for that. */
+static void leave_unasked(int signal_number) {
+        (void)signal_number;
+        if (asked == getpid())
+                return;
+        note("spared");
+        _exit(0);
+}
+
 /* Fork as long as nobody asks. A child finds in the memory it got whether its parent had been asked
  * before there was this child. If so it may be part of an answer, and nobody has to ask it; if not,
- * it was there, or being forked, as the step was taken, and has to be. */
-__attribute__((noreturn)) static void breed(int signal_number) {
+ * it was there, or being forked, as the step was taken, and has to be; unless it was outside of the
+ * leader's group, or got away from that, at this moment. */
+__attribute__((noreturn)) static void breed(int signal_number, bool in_group) {
         note("start");
         for (int i = 0; i < 80 && !asked; ++i) {
                 if (i == 20)
@@ -531,7 +541,7 @@ __attribute__((noreturn)) static void breed(int signal_number) {
                                 _exit(0);
                         if (i % 2 == 1)
                                 setsid();
-                        note("start");
+                        note(i % 2 == 0 && in_group ? "start" : "free");
                         be_polite(signal_number, 100 + getpid() % 100);
                 }
         }
@@ -549,12 +559,13 @@ static int verb_polite(int argc, char *argv[]) {
         signal_number = atoi(argv[2]);
         msec = atoi(argv[3]);
         signal(SIGCHLD, SIG_IGN);
+        signal(SIGHUP, leave_unasked);
         signal(signal_number, note_being_asked);
 
         if (branch() == 0)
-                breed(signal_number);
+                breed(signal_number, true);
         if (detach())
-                breed(signal_number);
+                breed(signal_number, false);
         if (branch() == 0 || detach()) {
                 note("start");
                 ready();
@@ -572,9 +583,70 @@ static int verb_breeder(int argc, char *argv[]) {
         int signal_number = argc > 2 ? atoi(argv[2]) : SIGTERM;
 
         signal(SIGCHLD, SIG_IGN);
+        signal(SIGHUP, leave_unasked);
         signal(signal_number, note_being_asked);
         ready();
-        breed(signal_number);
+        breed(signal_number, true);
+}
+
+static const char *answer_path;
+
+/* What an answer starts must not be asked itself. */
+static void note_a_cut(int signal_number) {
+        (void)signal_number;
+        note("cut");
+}
+
+static pid_t fork_helper(void) {
+        pid_t pid = fork();
+
+        if (pid != 0)
+                return pid;
+        signal(SIGTERM, note_a_cut);
+        tidy_up(20);
+        if (answer_path)
+                unlink(answer_path);
+        _exit(0);
+}
+
+static void leave_helper(int signal_number) {
+        (void)signal_number;
+        fork_helper();
+        _exit(0);
+}
+
+static void await_helper(int signal_number) {
+        pid_t pid;
+
+        (void)signal_number;
+        if (asked)
+                note("twice");
+        asked = getpid();
+        pid = fork_helper();
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        _exit(0);
+}
+
+/* answer-orphan PATH: answers SIGTERM by a child that removes the file, and exits at once. */
+static int verb_answer_orphan(int argc, char *argv[]) {
+        answer_path = argc > 2 ? argv[2] : NULL;
+        signal(SIGTERM, leave_helper);
+        ready_and_hold();
+}
+
+/* answer-chain DEPTH PATH: so many daemons, each made by the one before, that answer by a child
+ * that they wait for; the last one's removes the file. */
+static int verb_answer_chain(int argc, char *argv[]) {
+        int depth = argc > 2 ? atoi(argv[2]) : 50;
+
+        while (depth-- > 0) {
+                if (!detach())
+                        hold();
+                answer_path = depth == 0 && argc > 3 ? argv[3] : NULL;
+                signal(SIGTERM, await_helper);
+        }
+        ready_and_hold();
 }
 
 static const struct {
@@ -604,6 +676,8 @@ static const struct {
         { "storm-handler", verb_storm_handler },
         { "polite", verb_polite },
         { "breeder", verb_breeder },
+        { "answer-orphan", verb_answer_orphan },
+        { "answer-chain", verb_answer_chain },
 };
 
 int main(int argc, char *argv[]) {

@@ -222,29 +222,49 @@ struct round {
         struct curfew_run *run;
         char mark[96];
         int ready, held, notes;
+        int theirs[2]; /* the command's ends */
         unsigned fds;
 };
 
 #define VILLAIN(...) ((const char *const[]){ "villain", __VA_ARGS__, NULL })
 
-/* The command with its descriptors, under a context of its own. */
-static inline void round_start(
-        struct round *round, const struct place *place, struct curfew_cmd cmd) {
+/* The descriptors that the command gets. */
+static inline void round_open(struct round *round, const struct place *place) {
         static unsigned long n;
-        const char *const edit[] = { round->mark, NULL };
         int ready[2], held[2];
-        enum curfew_stage stage = CURFEW_STAGE_NONE;
-        int r, notes;
 
         snprintf(round->mark, sizeof(round->mark), "%s%lu", place->mark, ++n);
         round->fds = count_fds();
         assert_eq(pipe2(ready, O_CLOEXEC), 0);
         assert_eq(pipe2(held, O_CLOEXEC), 0);
-        notes = memfd_create("notes", MFD_CLOEXEC);
-        assert_eq(fcntl(notes, F_SETFL, O_APPEND), 0);
-        cmd.path = villain_path();
+        round->ready = ready[0];
+        round->held = held[0];
+        round->theirs[0] = ready[1];
+        round->theirs[1] = held[1];
+        round->notes = memfd_create("notes", MFD_CLOEXEC);
+        assert_eq(fcntl(round->notes, F_SETFL, O_APPEND), 0);
+}
+
+static inline void round_close(struct round *round) {
+        close(round->theirs[0]);
+        close(round->theirs[1]);
+}
+
+/* The command, under a context of its own. Without a path or a name it is the villain. */
+static inline void round_begin(
+        struct round *round, const struct place *place, struct curfew_cmd cmd) {
+        const char *const edit[] = { round->mark, NULL };
+        enum curfew_stage stage = CURFEW_STAGE_NONE;
+        int r;
+
+        if (!cmd.path && strcmp(cmd.argv[0], "villain") == 0)
+                cmd.path = villain_path();
         cmd.env_edit = edit;
-        cmd.fds = (const struct curfew_extra_fd[]){ { 3, ready[1] }, { 4, held[1] }, { 5, notes } };
+        cmd.fds = (const struct curfew_extra_fd[]){
+                { 3, round->theirs[0] },
+                { 4, round->theirs[1] },
+                { 5, round->notes },
+        };
         cmd.n_fds = 3;
         cmd.backend = place->backend;
         cmd.guarantee = place->guarantee;
@@ -256,11 +276,13 @@ static inline void round_start(
         if (r < 0)
                 test_fail(__FILE__, __LINE__, "start: %s: %s", curfew_stage_name(stage),
                         strerror(-r));
-        close(ready[1]);
-        close(held[1]);
-        round->ready = ready[0];
-        round->held = held[0];
-        round->notes = notes;
+}
+
+static inline void round_start(
+        struct round *round, const struct place *place, struct curfew_cmd cmd) {
+        round_open(round, place);
+        round_begin(round, place, cmd);
+        round_close(round);
 }
 
 /* Blocks until the villain is one: the process id of whoever says so, or -1. */

@@ -15,6 +15,7 @@
 struct witness {
         pid_t pid;
         unsigned up, usr1, term, done, exit, idle; /* so many lines */
+        bool late; /* its first came when the host had been killed */
 };
 
 struct witness_log {
@@ -22,6 +23,7 @@ struct witness_log {
         size_t size;
         struct witness items[WITNESS_MAX];
         size_t n;
+        bool killed;
 };
 
 static inline struct witness *witness_get(struct witness_log *log, pid_t pid) {
@@ -29,7 +31,7 @@ static inline struct witness *witness_get(struct witness_log *log, pid_t pid) {
                 if (log->items[i].pid == pid)
                         return &log->items[i];
         assert_lt(log->n, WITNESS_MAX);
-        log->items[log->n] = (struct witness){ .pid = pid };
+        log->items[log->n] = (struct witness){ .pid = pid, .late = log->killed };
         return &log->items[log->n++];
 }
 

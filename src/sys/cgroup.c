@@ -11,25 +11,24 @@
 
 /*
  * No fork leaves a control group, so what is in it is the tree. It is signalled as a whole by
- * freezing it: what has been stopped in its tracks forks nothing, so a list of it is complete, and
- * a signal to each is delivered at the thaw, to all at the same time. What a handler forks
- * afterwards is not on the list. Where freezing doesn't settle (a process in an uninterruptible
- * sleep; more forks than the freezer can follow) the list is read again until nothing older than
- * the step is new on it.
+ * freezing it: what has been stopped in its tracks forks nothing and doesn't end, so a list of it
+ * is complete, and a signal to each is delivered at the thaw, to all at the same time. What a
+ * handler forks afterwards is not on the list. Who is meant needs no /proc: a number is opened, and
+ * then the list is read once more (proc-list.c). Where freezing doesn't settle (a process in an
+ * uninterruptible sleep; more forks than the freezer can follow) it is a step as any other, see
+ * sweep.c.
  *
  * To be killed it must not be frozen: a fork storm outruns the freezer. cgroup.kill (Linux 5.14)
  * reaches all at once, but for a fork that begins just then, which has been seen to survive it
  * on 6.18: so who kills looks again, and repeats it until the group is empty. Before 5.14 the list
  * is killed.
  *
- * A number on the list can be another process by the time that it is opened: so after that it must
- * still be in the group. The leader alone, which most groups are, has a pidfd already, and nothing
- * has to be looked up in /proc. It is frozen all the same: nothing else would keep it from forking
- * between the look and the signal.
+ * The leader alone, which most groups are, has a pidfd already, and nothing has to be looked up. It
+ * is frozen all the same: nothing else would keep it from forking between the look and the signal.
  *
- * A group in this one whose name is one of ours is another curfew's, and so is what is below a
- * keeper; these are left out of what is signalled, see sweep.c. Nothing here uses errno or the C
- * library's files: the keeper does this, too.
+ * A group in this one whose name is one of ours is another curfew's, if there is the keeper that
+ * guards it; its members are left out of what is signalled, see sweep.c. Nothing here uses errno or
+ * the C library's files: the keeper does this, too.
  */
 
 #define MAX_DEPTH   32
@@ -137,14 +136,34 @@ static bool has_folders(int group) {
                stat.stx_nlink != 2;
 }
 
-static bool is_foreign(const char *name) {
+static bool is_ours(const char *name) {
         return strncmp(name, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) == 0;
 }
 
-static int list_below(int group, bool all, unsigned depth, struct proc_list *list);
+bool cgroup_is_name(const char name[CGROUP_NAME_MAX]) {
+        size_t n = 0;
 
-/* Each group in it that is not another curfew's, unless these are wanted as well. */
-static int list_folders(int group, bool all, unsigned depth, struct proc_list *list) {
+        while (n < CGROUP_NAME_MAX && name[n] && name[n] != '/')
+                ++n;
+        return n < CGROUP_NAME_MAX && !name[n] && is_ours(name);
+}
+
+static int add_folders(int group, bool anothers, unsigned depth, struct proc_list *list);
+
+/* A group of threads has no list of processes (EOPNOTSUPP): they are on that of the one above. One
+ * that has vanished has none either. */
+static int add_members(int group, bool anothers, unsigned depth, struct proc_list *list) {
+        size_t first = list->n;
+        int r = proc_list_add_file(list, group, "cgroup.procs");
+
+        for (size_t i = first; i < list->n; ++i)
+                list->items[i].anothers = anothers;
+        if (r < 0 && r != -EOPNOTSUPP && r != -ENODEV && r != -ENOENT)
+                return r;
+        return depth < MAX_DEPTH ? add_folders(group, anothers, depth, list) : 0;
+}
+
+static int add_folders(int group, bool anothers, unsigned depth, struct proc_list *list) {
         struct dir dir;
         const char *name;
         int r = 0;
@@ -152,62 +171,19 @@ static int list_folders(int group, bool all, unsigned depth, struct proc_list *l
         if (!has_folders(group) || dir_open(&dir, group, ".") < 0)
                 return 0;
         while (r >= 0 && (name = dir_next_folder(&dir))) {
-                int fd = all || !is_foreign(name) ? cgroup_open(group, name) : -1;
+                int fd = cgroup_open(group, name);
 
                 if (fd < 0)
                         continue;
-                r = list_below(fd, all, depth + 1, list);
+                r = add_members(fd, anothers || is_ours(name), depth + 1, list);
                 sys_call(SYS_close, fd);
         }
         dir_close(&dir);
         return r;
 }
 
-static int list_below(int group, bool all, unsigned depth, struct proc_list *list) {
-        int r = proc_list_add_file(list, group, "cgroup.procs", 0);
-
-        return r < 0 || depth == MAX_DEPTH ? r : list_folders(group, all, depth, list);
-}
-
 int cgroup_list(int group, struct proc_list *ret) {
-        return list_below(group, true, 0, ret);
-}
-
-static const struct proc_stat *find_parent(
-        const struct proc_list *list, const struct proc_stat *stat) {
-        for (size_t i = 0; i < list->n; ++i)
-                if (list->items[i].pid == stat->parent)
-                        return &list->items[i];
-        return NULL;
-}
-
-/* As a keeper adopts its orphans, what it keeps is below it always. */
-static bool is_kept(const struct proc_list *list, const struct proc_stat *stat) {
-        const struct proc_stat *parent = find_parent(list, stat);
-
-        for (size_t i = 0; parent && i < list->n; ++i) {
-                if (proc_is_keeper(parent))
-                        return true;
-                parent = find_parent(list, parent);
-        }
-        return false;
-}
-
-static bool has_keeper(const struct proc_list *list) {
-        for (size_t i = 0; i < list->n; ++i)
-                if (proc_is_keeper(&list->items[i]))
-                        return true;
-        return false;
-}
-
-static void sweep_from(
-        struct sweep *sweep, const char *name, const struct proc_list *list, size_t first) {
-        bool kept = has_keeper(list);
-
-        for (size_t i = first; i < list->n; ++i)
-                if (!(kept && is_kept(list, &list->items[i])) &&
-                        proc_is_in_cgroup(list->items[i].pid, name))
-                        sweep_process(sweep, &list->items[i]);
+        return add_members(group, false, 0, ret);
 }
 
 /* The kernel tells of a change at once, but not of a second one within 10 ms, such as the freezing
@@ -280,78 +256,57 @@ static bool is_alone(int group, const struct sweep *sweep) {
         return strcmp(procs, wanted) == 0;
 }
 
-/* All that is listed; and if it is not frozen, until nothing new is. */
-static int sweep_listed(int group, const char *name, struct sweep *sweep, bool frozen) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct proc_moment began = { 0 };
-        size_t done = 0;
-        int r = 0;
+struct place {
+        struct sweep_place place;
+        int group;
+};
 
-        if (!frozen)
-                began = proc_now();
-        for (unsigned i = 0; i < (frozen ? 1 : MAX_WALKS) && r >= 0; ++i) {
-                r = list_below(group, false, 0, &list);
-                if (i > 0) /* what is younger may be a clean-up */
-                        proc_list_keep_older(&list, done, &began);
-                if (list.n == done)
-                        break;
-                sweep_from(sweep, name, &list, done);
-                done = list.n;
-        }
-        return r < 0 ? r : list.error;
+static int find(const struct sweep_place *place, struct proc_list *list) {
+        return cgroup_list(container_of(place, struct place, place)->group, list);
 }
 
-int cgroup_sweep(int group, const char *name, struct sweep *sweep) {
+int cgroup_sweep(int group, struct sweep *sweep, bool blind) {
+        struct place place = { .place = { .find = find, .blind = blind }, .group = group };
         int freezer, thawed, r = 0;
-        bool frozen = freeze(group, &freezer);
 
-        if (frozen && is_alone(group, sweep))
-                sweep_signal_leader(sweep);
-        if (!sweep->reached_leader) /* there are more, or somebody else has its number */
-                r = sweep_listed(group, name, sweep, frozen);
+        place.place.sealed = freeze(group, &freezer);
+        if (place.place.sealed && is_alone(group, sweep))
+                sweep_leader(sweep);
+        else /* there are more, or somebody else has its number */
+                r = sweep_take(sweep, &place.place);
         thawed = thaw(freezer);
         return r < 0 ? r : thawed;
 }
 
-/* All of it, other curfews' as well. */
-static int kill_listed(int group, const char *name) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct sweep sweep = { .signal = SIGKILL };
-        int freezer, r;
-
-        freeze(group, &freezer);
-        r = cgroup_list(group, &list);
-        for (size_t i = 0; i < list.n; ++i)
-                if (proc_is_in_cgroup(list.items[i].pid, name))
-                        sweep_process(&sweep, &list.items[i]);
-        thaw(freezer);
-        return r < 0 ? r : list.n > 0;
-}
-
-int cgroup_kill(int group, const char *name) {
-        int r = write_file(group, "cgroup.kill", "1");
+int cgroup_kill(int group) {
+        const struct place place = { .place = { .find = find, .blind = true }, .group = group };
+        int r = write_file(group, "cgroup.kill", "1"), freezer;
 
         if (r != -ENOENT)
                 return r;
-        r = 1;
-        for (unsigned i = 0; i < MAX_WALKS && r > 0; ++i)
-                r = kill_listed(group, name);
-        return r < 0 ? r : 0;
+        freeze(group, &freezer);
+        r = sweep_kill(&place.place);
+        thaw(freezer);
+        return r;
 }
 
+/* How many there were. */
 static int release_some(int parent, int group) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        int r = list_below(group, false, 0, &list);
+        _cleanup_(proc_list_deinit) struct proc_list list = { .blind = true };
+        int r = cgroup_list(group, &list), n = 0;
 
         for (size_t i = 0; i < list.n && r >= 0; ++i) {
                 char text[24];
 
-                dir_append_number(text, (uint64_t)list.items[i].pid);
+                if (list.items[i].anothers)
+                        continue;
+                dir_append_number(text, (uint64_t)list.items[i].proc.pid);
                 r = write_file(parent, "cgroup.procs", text);
                 if (r == -ESRCH)
                         r = 0;
+                ++n;
         }
-        return r < 0 ? r : list.n > 0;
+        return r < 0 ? r : n;
 }
 
 static int release(int parent, int group) {

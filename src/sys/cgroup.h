@@ -4,11 +4,13 @@
 /* One control group (cgroup v2) that holds a tree. */
 
 #include "base/base.h"
-#include "sys/proc.h"
 #include "sys/sweep.h"
 
 #define CGROUP_PREFIX   PROC_CGROUP
-#define CGROUP_NAME_MAX 40
+#define CGROUP_NAME_MAX 56
+
+/* Whether it is one that choose_name() in tree-cgroup.c makes. */
+bool cgroup_is_name(const char name[CGROUP_NAME_MAX]);
 
 /* A directory to make groups in, by its descriptor. All of these return a negative errno. */
 
@@ -23,16 +25,16 @@ int cgroup_is_populated(int events);
 /* All that lives in it. */
 int cgroup_list(int group, struct proc_list *ret);
 
-/* Send each process in it the signal, all at the same time; what is below another keeper, or in
- * its group, is that one's. */
-int cgroup_sweep(int group, const char *name, struct sweep *sweep);
+/* Send each process in it the signal, all at the same time; what another keeper has is that one's.
+ * `blind`: /proc is not ours, or there is none. */
+int cgroup_sweep(int group, struct sweep *sweep, bool blind);
 
 /* Let it go on, whoever has frozen it: a sweep that was cut short may have. */
 void cgroup_thaw(int group);
 
 /* SIGKILL to all that is in it and all that it forks. The group can't be used again (Linux 6.18:
  * what is born there then dies at once). */
-int cgroup_kill(int group, const char *name);
+int cgroup_kill(int group);
 
 /* Unless something lives there, or has made a group there. */
 int cgroup_remove(int parent, const char *name);

@@ -40,8 +40,12 @@ int forest_check(struct forest *forest) {
 
 /* Most trees end without ever being searched. */
 bool forest_has_proc(struct forest *forest) {
+        int r = forest->proc == FOREST_PROC_UNKNOWN ? proc_is_ours() : 0;
+
+        if (r < 0) /* whatever is looked for will say why there is nothing to see */
+                return true;
         if (forest->proc == FOREST_PROC_UNKNOWN)
-                forest->proc = proc_is_ours() ? FOREST_PROC_IS_OURS : FOREST_PROC_IS_NOT;
+                forest->proc = r > 0 ? FOREST_PROC_IS_OURS : FOREST_PROC_IS_NOT;
         return forest->proc == FOREST_PROC_IS_OURS;
 }
 

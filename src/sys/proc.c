@@ -1,54 +1,44 @@
 // SPDX-License-Identifier: MIT
 #include "sys/proc.h"
 #include "base/ascii.h"
-#include "base/clock.h"
 #include "sys/call.h"
 #include "sys/dir.h"
+#include "sys/numbers.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 
 /*
- * A number in /proc is a process only for a moment; what makes it an identity is the time of its
- * start beside it. So that is read with everything else, and a list knows a process by both. The
- * clock tick it is counted in is long enough for a number to come round in theory; in practice that
- * takes a wrap of all numbers within one.
+ * A number is a process only for a moment. What stays bound to one is an open directory /proc/PID:
+ * what is read below it is that process or nothing, and it takes signals as a pidfd does
+ * (pidfd_send_signal(2)). So a process is opened once, by its number, and after that the number is
+ * not used any more. Where /proc doesn't show a process (hidepid=, a security module, a process
+ * that is not dumpable) a pidfd takes its place: it can be signalled, but little is known of it.
  *
- * Descent is read from task/TID/children, where the kernel keeps it anyway: the cost is that of the
- * tree, not of the machine. Without that file (CONFIG_PROC_CHILDREN) nothing is found below a
- * process. Only the members of a group need a look at every process there is.
+ * Descriptors are the host's, and few. A process that can't be held any longer is known by its
+ * number and the time of its start, and opened anew. The clock tick that this is counted in is long
+ * enough for a number to come round in theory; in practice that takes a wrap of all numbers within
+ * one.
  *
  * The keeper does this, too, and has no C library: so these are bare system calls, and what little
  * there is to format and to parse is done by hand.
  */
 
-/* "/proc/PID/name", or with a thread "/proc/PID/task/TID/name". */
-static void make_path(char path[80], pid_t pid, pid_t tid, const char *name) {
-        char *p = dir_append(path, "/proc/");
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1UL << 2)
+#endif
 
-        p = dir_append_number(p, (uint64_t)pid);
-        if (tid > 0)
-                p = dir_append_number(dir_append(p, "/task/"), (uint64_t)tid);
-        dir_append(dir_append(p, "/"), name);
-}
+static int read_file(int dir, const char *path, char *buf, size_t size) {
+        long fd = sys_call(SYS_openat, dir, path, O_RDONLY | O_CLOEXEC), n;
 
-static int read_file(pid_t pid, const char *name, char *buf, size_t size) {
-        char path[80];
-        long fd, n;
-
-        make_path(path, pid, 0, name);
-        fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return (int)fd;
-
         do
                 n = sys_call(SYS_read, fd, buf, size - 1);
         while (n == -EINTR);
         sys_call(SYS_close, fd);
-        if (n < 0)
-                return (int)n;
-
-        buf[n] = 0;
+        buf[n > 0 ? n : 0] = 0;
         return (int)n;
 }
 
@@ -61,9 +51,9 @@ static int64_t parse_number(const char *text) {
         return negative ? -value : value;
 }
 
-/* "pid (comm) state ppid pgrp … starttime …" (proc_pid_stat(5)): comm may hold anything, blanks and
- * parentheses included, so the fields are counted from the last ')'. */
-static int parse_stat(const char *text, struct proc_stat *stat) {
+/* "pid (comm) state ppid pgrp session … num_threads … starttime …" (proc_pid_stat(5)): comm may
+ * hold anything, blanks and parentheses included, so the fields are counted from the last ')'. */
+static int parse_stat(const char *text, struct proc *proc) {
         const char *name = strchr(text, '('), *p = strrchr(text, ')');
         size_t n;
 
@@ -71,110 +61,151 @@ static int parse_stat(const char *text, struct proc_stat *stat) {
                 return -ESRCH;
 
         n = (size_t)(p - name - 1);
-        n = n < sizeof(stat->name) ? n : sizeof(stat->name) - 1;
-        memcpy(stat->name, name + 1, n);
-        stat->state = p[2];
+        n = n < sizeof(proc->name) ? n : sizeof(proc->name) - 1;
+        memcpy(proc->name, name + 1, n);
+        proc->state = p[2];
 
         for (int field = 3; field <= 22; ++field) {
                 p = strchr(p + 1, ' ');
                 if (!p)
                         return -ESRCH;
                 switch (field) {
-                case 4: stat->parent = (pid_t)parse_number(p + 1); break;
-                case 5: stat->group = (pid_t)parse_number(p + 1); break;
-                case 20: stat->n_threads = (int)parse_number(p + 1); break;
-                case 22: stat->start = (uint64_t)parse_number(p + 1); break;
+                case 4: proc->parent = (pid_t)parse_number(p + 1); break;
+                case 5: proc->group = (pid_t)parse_number(p + 1); break;
+                case 6: proc->session = (pid_t)parse_number(p + 1); break;
+                case 20: proc->n_threads = (int)parse_number(p + 1); break;
+                case 22: proc->start = (uint64_t)parse_number(p + 1); break;
                 }
         }
         return 0;
 }
 
-int proc_stat(pid_t pid, struct proc_stat *ret) {
-        struct proc_stat stat = { .pid = pid };
+/* A zombie is not left running, and nothing can be done to it; unless only its first thread is one.
+ */
+static bool is_dead(const struct proc *proc) {
+        return (proc->state == 'Z' || proc->state == 'X') && proc->n_threads <= 1;
+}
+
+static int read_stat(int fd, struct proc *proc) {
         char buf[1024];
-        int r = read_file(pid, "stat", buf, sizeof(buf));
+        int r = read_file(fd, "stat", buf, sizeof(buf));
 
         if (r == 0 || r == -ENOENT)
-                r = -ESRCH;
+                return -ESRCH;
         if (r > 0)
-                r = parse_stat(buf, &stat);
-        if (r < 0)
-                return r;
+                r = parse_stat(buf, proc);
+        return r == 0 ? is_dead(proc) : r;
+}
 
-        *ret = stat;
+static int open_dir(pid_t pid) {
+        char path[32];
+
+        dir_append_number(dir_append(path, "/proc/"), (uint64_t)pid);
+        return (int)sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool has_ended(int pidfd) {
+        struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+        const struct timespec none = { 0 };
+
+        return sys_call(SYS_ppoll, &fd, 1, &none, NULL, 0) > 0;
+}
+
+/* Its groups are known: to ask for these takes no right. */
+int proc_hold_hidden(pid_t pid, struct proc *ret) {
+        struct proc proc = { .pid = pid, .hidden = true };
+
+        proc.fd = (int)sys_call(SYS_pidfd_open, pid, 0);
+        if (proc.fd == -EINVAL || proc.fd == -ENOENT) /* it is not a first thread */
+                return -ESRCH;
+        if (proc.fd < 0)
+                return proc.fd;
+        proc.group = (pid_t)sys_call(SYS_getpgid, pid);
+        proc.session = (pid_t)sys_call(SYS_getsid, pid);
+        if (has_ended(proc.fd)) {
+                proc_release(&proc);
+                return 1;
+        }
+        *ret = proc;
         return 0;
 }
 
-bool proc_is_ours(void) {
-        pid_t own = (pid_t)sys_call(SYS_getpid);
-        char text[24] = "", path[80];
-        long n = sys_call(SYS_readlinkat, AT_FDCWD, "/proc/self", text, sizeof(text) - 1);
-
-        if (n == -ENOENT || (n > 0 && parse_number(text) != own))
-                return false;
-        make_path(path, own, own, "children");
-        return sys_call(SYS_faccessat, AT_FDCWD, path, R_OK) != -ENOENT;
+bool proc_is_shortage(int r) {
+        return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
 }
 
-/* "… 1/123 4567": the last field is the number that was given out last (proc_loadavg(5)). */
-static pid_t last_pid(void) {
-        char buf[128] = "";
-        const char *p;
-        long fd = sys_call(SYS_openat, AT_FDCWD, "/proc/loadavg", O_RDONLY | O_CLOEXEC);
+int proc_hold(pid_t pid, struct proc *ret) {
+        struct proc proc = { .pid = pid, .fd = open_dir(pid) };
+        int r = proc.fd < 0 ? proc.fd : read_stat(proc.fd, &proc);
 
-        if (fd < 0)
+        if (r == 0) {
+                *ret = proc;
                 return 0;
-        sys_call(SYS_read, fd, buf, sizeof(buf) - 1);
-        sys_call(SYS_close, fd);
-        p = strrchr(buf, ' ');
-        return p ? (pid_t)parse_number(p + 1) : 0;
+        }
+        proc_release(&proc);
+        return r > 0 || r == -ESRCH || proc_is_shortage(r) ? r : proc_hold_hidden(pid, ret);
 }
 
-struct proc_moment proc_now(void) {
-        struct timespec now = { 0 };
-        struct proc_moment moment;
-
-        clock_gettime(CLOCK_BOOTTIME, &now);
-        moment.tick = (uint64_t)now.tv_sec * PROC_TICKS +
-                      (uint64_t)now.tv_nsec / (CLOCK_SEC / PROC_TICKS);
-        moment.last = last_pid();
-        return moment;
-}
-
-bool proc_is_keeper(const struct proc_stat *stat) {
-        return strcmp(stat->name, PROC_KEEPER) == 0;
-}
-
-int proc_open(const struct proc_stat *stat, struct proc_stat *ret_now) {
-        long fd = sys_call(SYS_pidfd_open, stat->pid, 0);
-        int r;
+int proc_hold_known(pid_t pid, struct proc *ret) {
+        int fd = open_dir(pid);
 
         if (fd < 0)
-                return (int)fd;
-
-        r = proc_stat(stat->pid, ret_now);
-        if (r == 0 && (ret_now->start != stat->start || proc_is_dead(ret_now)))
-                r = -ESRCH;
-        if (r < 0) {
-                sys_call(SYS_close, fd);
-                return r;
-        }
-        return (int)fd;
+                return fd == -ENOENT ? -ESRCH : fd;
+        *ret = (struct proc){ .pid = pid, .fd = fd };
+        return 0;
 }
 
-int proc_signal(const struct proc_stat *stat, int signal, bool cont) {
-        struct proc_stat now;
-        int fd = proc_open(stat, &now);
+void proc_release(struct proc *proc) {
+        if (proc->fd >= 0)
+                sys_call(SYS_close, proc->fd);
+        proc->fd = -1;
+}
+
+static int open_again(const struct proc *proc) {
+        struct proc now = { .pid = proc->pid };
+        int fd = proc->hidden ? -ESRCH : open_dir(proc->pid), r;
+
+        if (fd < 0)
+                return fd == -ENOENT ? -ESRCH : fd; /* it has been seen */
+        r = read_stat(fd, &now);
+        if (r == 0 && now.start == proc->start)
+                return fd;
+        sys_call(SYS_close, fd);
+        return r < 0 ? r : -ESRCH;
+}
+
+int proc_borrow(const struct proc *proc) {
+        return proc->fd >= 0 ? proc->fd : open_again(proc);
+}
+
+void proc_give_back(const struct proc *proc, int fd) {
+        if (fd != proc->fd)
+                sys_call(SYS_close, fd);
+}
+
+static int send(const struct proc *proc, int signal, bool cont, unsigned long flags) {
+        int fd = proc_borrow(proc);
         long r;
 
         if (fd < 0)
                 return fd;
-
-        r = sys_call(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+        r = sys_call(SYS_pidfd_send_signal, fd, signal, NULL, flags);
         if (r == 0 && cont)
-                sys_call(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
-        sys_call(SYS_close, fd);
+                sys_call(SYS_pidfd_send_signal, fd, SIGCONT, NULL, flags);
+        proc_give_back(proc, fd);
         return (int)r;
+}
+
+bool proc_is_there(const struct proc *proc) {
+        return send(proc, 0, false, 0) != -ESRCH;
+}
+
+int proc_signal(const struct proc *proc, int signal, bool cont) {
+        return send(proc, signal, cont, 0);
+}
+
+int proc_signal_group(const struct proc *proc, int signal, bool cont) {
+        return send(proc, signal, cont, PIDFD_SIGNAL_PROCESS_GROUP);
 }
 
 /* A line "Key:\t0000000000000001" of /proc/PID/status: a set of signals. */
@@ -189,207 +220,100 @@ static bool has_signal(const char *status, const char *key, int signal) {
         return signal > 0 && set >> (signal - 1) & 1;
 }
 
-enum proc_answer proc_answer(pid_t pid, int signal) {
+bool proc_handles(const struct proc *proc, int signal) {
+        int fd = proc->hidden ? -ESRCH : proc_borrow(proc), r;
         char buf[4096];
 
-        if (read_file(pid, "status", buf, sizeof(buf)) <= 0 ||
-                !has_signal(buf, "\nShdPnd:", signal) || !has_signal(buf, "\nSigCgt:", signal))
-                return PROC_HAS_ANSWERED;
-        if (!strstr(buf, "\nState:\tR") || has_signal(buf, "\nSigBlk:", signal))
-                return PROC_MAY_ANSWER;
-        return PROC_WILL_ANSWER;
+        if (fd < 0)
+                return true;
+        r = read_file(fd, "status", buf, sizeof(buf));
+        proc_give_back(proc, fd);
+        return r <= 0 || has_signal(buf, "\nSigCgt:", signal) ||
+               has_signal(buf, "\nSigIgn:", signal);
 }
 
-bool proc_is_in_cgroup(pid_t pid, const char *name) {
-        size_t n = strlen(name);
-        char buf[4096 + 256];
+/* It is read, not asked for: a security module may let it be seen and not opened. */
+int proc_is_ours(void) {
+        pid_t own = (pid_t)sys_call(SYS_getpid);
+        char text[24] = "", path[64];
+        struct numbers numbers;
+        char *p;
+        int r;
 
-        if (read_file(pid, "cgroup", buf, sizeof(buf)) <= 0)
+        if (sys_call(SYS_readlinkat, AT_FDCWD, "/proc/self", text, sizeof(text) - 1) <= 0 ||
+                parse_number(text) != own)
+                return 0;
+        p = dir_append_number(dir_append(path, "/proc/"), (uint64_t)own);
+        p = dir_append_number(dir_append(p, "/task/"), (uint64_t)own);
+        dir_append(p, "/children");
+        r = numbers_read(&numbers, AT_FDCWD, path);
+        if (r == 0)
+                numbers_deinit(&numbers);
+        return proc_is_shortage(r) ? r : r == 0;
+}
+
+/* The one is a number, the other "… 1/123 4567" (proc_sys_kernel(5), proc_loadavg(5)). The second
+ * is there always, but in a container it may have been written by somebody else. */
+pid_t proc_last(void) {
+        char buf[128];
+        const char *p;
+
+        if (read_file(AT_FDCWD, "/proc/sys/kernel/ns_last_pid", buf, sizeof(buf)) > 0)
+                return (pid_t)parse_number(buf);
+        if (read_file(AT_FDCWD, "/proc/loadavg", buf, sizeof(buf)) <= 0)
+                return 0;
+        p = strrchr(buf, ' ');
+        return p ? (pid_t)parse_number(p + 1) : 0;
+}
+
+struct proc_moment proc_now(void) {
+        struct timespec now = { 0 };
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (struct proc_moment){
+                .tick = (uint64_t)now.tv_sec * PROC_TICKS +
+                        (uint64_t)now.tv_nsec / (CLOCK_SEC / PROC_TICKS),
+                .last = proc_last(),
+        };
+}
+
+/* Between the two the numbers may have come round. */
+bool proc_is_younger(const struct proc *proc, const struct proc_moment *moment, pid_t now) {
+        if (proc->start > 0 && proc->start < moment->tick)
                 return false;
-        for (const char *p = strchr(buf, '/'); p; p = strchr(p + 1, '/'))
-                if (strncmp(p + 1, name, n) == 0 && (p[1 + n] == '/' || p[1 + n] == '\n'))
-                        return true;
-        return false;
+        if (moment->last == 0 || proc->pid > moment->last)
+                return true;
+        return now < moment->last && proc->pid <= now;
 }
 
-unsigned proc_cgroup_depth(pid_t pid, const char *prefix) {
+/* Anybody can take the name, but not by accident the program. */
+bool proc_is_keeper(const struct proc *proc) {
+        static const char image[] = "/memfd:" PROC_IMAGE;
+        char text[64] = "";
+        long n;
+        int fd;
+
+        if (strcmp(proc->name, PROC_KEEPER) != 0)
+                return false;
+        fd = proc_borrow(proc);
+        if (fd < 0)
+                return false;
+        n = sys_call(SYS_readlinkat, fd, "exe", text, sizeof(text) - 1);
+        proc_give_back(proc, fd);
+        return n > 0 && strncmp(text, image, sizeof(image) - 1) == 0;
+}
+
+unsigned proc_cgroup_depth(const struct proc *proc, const char *prefix) {
         size_t n = strlen(prefix);
         char buf[4096 + 256];
         unsigned depth = 0;
-
-        if (read_file(pid, "cgroup", buf, sizeof(buf)) <= 0)
-                return 0;
-        for (const char *p = strchr(buf, '/'); p; p = strchr(p + 1, '/'))
-                depth += strncmp(p + 1, prefix, n) == 0;
-        return depth;
-}
-
-void proc_list_deinit(struct proc_list *list) {
-        free(list->items);
-        *list = (struct proc_list)PROC_LIST_NULL;
-}
-
-static bool has(const struct proc_list *list, const struct proc_stat *stat) {
-        for (size_t i = 0; i < list->n; ++i)
-                if (proc_is_same(&list->items[i], stat))
-                        return true;
-        return false;
-}
-
-int proc_list_add(struct proc_list *list, const struct proc_stat *stat) {
-        if (has(list, stat))
-                return 0;
-
-        if (list->n == list->capacity) {
-                size_t capacity = list->capacity > 0 ? 2 * list->capacity : 16;
-                struct proc_stat *items = realloc(list->items, capacity * sizeof(*items));
-
-                if (!items)
-                        return -ENOMEM;
-                list->items = items;
-                list->capacity = capacity;
-        }
-
-        list->items[list->n++] = *stat;
-        return 0;
-}
-
-void proc_list_keep_older(struct proc_list *list, size_t first, const struct proc_moment *moment) {
-        size_t n = first;
-
-        for (size_t i = first; i < list->n; ++i)
-                if (!proc_is_younger(&list->items[i], moment))
-                        list->items[n++] = list->items[i];
-        list->n = n;
-}
-
-static bool is_shortage(int r) {
-        return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
-}
-
-int proc_list_shortage(const struct proc_list *list) {
-        return is_shortage(list->error) ? list->error : 0;
-}
-
-static void note_error(struct proc_list *list, int r) {
-        if (list->error == 0 || is_shortage(r))
-                list->error = r;
-}
-
-static int add_alive(struct proc_list *list, pid_t pid, pid_t parent) {
-        struct proc_stat stat;
-        int r = pid > 0 ? proc_stat(pid, &stat) : -ESRCH;
-
-        if (r < 0) {
-                if (r != -ESRCH)
-                        note_error(list, r);
-                return 0;
-        }
-        if (proc_is_dead(&stat)) {
-                ++list->n_dead;
-                return 0;
-        }
-        if (parent > 0 && stat.parent != parent)
-                return 0;
-        return proc_list_add(list, &stat);
-}
-
-/* Whatever stands between two numbers separates them, and a number may go on in the next piece. */
-int proc_list_add_file(struct proc_list *list, int dir, const char *path, pid_t parent) {
-        long fd = sys_call(SYS_openat, dir, path, O_RDONLY | O_CLOEXEC), n = 0;
-        char buf[1024] = "";
-        pid_t pid = 0;
-        int r = 0;
+        int fd = proc_borrow(proc), r;
 
         if (fd < 0)
-                return (int)fd;
-
-        while (r >= 0 && (n = sys_call(SYS_read, fd, buf, sizeof(buf))) > 0)
-                for (long i = 0; i < n && r >= 0; ++i) {
-                        int digit = ascii_digit(buf[i], 10);
-
-                        if (digit < 0)
-                                r = add_alive(list, pid, parent);
-                        pid = digit < 0 ? 0 : 10 * pid + digit;
-                }
-        if (r >= 0)
-                r = n < 0 ? (int)n : add_alive(list, pid, parent);
-        sys_call(SYS_close, fd);
-        return r;
-}
-
-/* A process or thread that is gone has no children any more; they have another parent by now. */
-static int forgive_gone(int r) {
-        return r == -ENOENT || r == -ESRCH ? 0 : r;
-}
-
-static int add_children_of(struct proc_list *list, pid_t pid, pid_t tid) {
-        char path[80];
-
-        make_path(path, pid, tid, "children");
-        return forgive_gone(proc_list_add_file(list, AT_FDCWD, path, pid));
-}
-
-int proc_list_add_children(struct proc_list *list, const struct proc_stat *stat) {
-        pid_t pid = stat->pid, tid;
-        char path[80];
-        struct dir dir;
-        int r;
-
-        if (stat->n_threads == 1)
-                return add_children_of(list, pid, pid);
-
-        make_path(path, pid, 0, "task");
-        r = dir_open(&dir, AT_FDCWD, path);
-        if (r < 0)
-                return forgive_gone(r);
-
-        while (r >= 0 && (tid = dir_next_number(&dir)) > 0)
-                r = add_children_of(list, pid, tid);
-        if (r >= 0)
-                r = forgive_gone(dir_error(&dir));
-        dir_close(&dir);
-        return r;
-}
-
-bool proc_is_childless(pid_t pid) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        const struct proc_stat stat = { .pid = pid }; /* of so many threads as there may be */
-
-        return proc_list_add_children(&list, &stat) == 0 && list.n == 0 && list.error == 0;
-}
-
-/* The list grows behind the index that walks it, so this is the whole tree, level by level. */
-int proc_list_add_descendants(struct proc_list *list) {
-        int r = 0;
-
-        for (size_t i = 0; i < list->n && r >= 0; ++i) {
-                const struct proc_stat stat = list->items[i];
-
-                r = proc_list_add_children(list, &stat);
-        }
-        return r;
-}
-
-int proc_list_add_group(struct proc_list *list, pid_t group) {
-        struct proc_stat stat;
-        struct dir dir;
-        pid_t pid;
-        int r = dir_open(&dir, AT_FDCWD, "/proc");
-
-        if (r < 0)
-                return r;
-
-        while (r >= 0 && (pid = dir_next_number(&dir)) > 0) {
-                int error = proc_stat(pid, &stat);
-
-                if (is_shortage(error)) /* whatever else: most of them are not in the group */
-                        note_error(list, error);
-                else if (error == 0 && stat.group == group && !proc_is_dead(&stat))
-                        r = proc_list_add(list, &stat);
-        }
-        if (r >= 0)
-                r = dir_error(&dir);
-        dir_close(&dir);
-        return r;
+                return 0;
+        r = read_file(fd, "cgroup", buf, sizeof(buf));
+        proc_give_back(proc, fd);
+        for (const char *p = r > 0 ? strchr(buf, '/') : NULL; p; p = strchr(p + 1, '/'))
+                depth += strncmp(p + 1, prefix, n) == 0;
+        return depth;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/* What /proc says of processes. All of it is hearsay by the time it is read: act on a process only
- * through a pidfd, and check after opening that it is still the one that was meant. */
+/* One process, as it is seen from outside. */
 
 #include "base/base.h"
 #include "base/clock.h"
@@ -10,117 +9,86 @@
 
 #define PROC_TICKS 100 /* a second: USER_HZ, on every architecture there is a call for here */
 
-struct proc_stat {
+struct proc {
         pid_t pid;
         pid_t parent;
         pid_t group;
+        pid_t session;
         int n_threads;
         char state;
         char name[16];
-        uint64_t start; /* in clock ticks since boot; with the pid, an identity */
+        uint64_t start; /* in clock ticks since boot; 0: not known */
+        int fd;         /* what is bound to it and takes signals for it, or -1; see proc.c */
+        bool hidden;    /* /proc doesn't show it, and fd is a pidfd */
 };
 
+#define PROC_NULL                                                                                  \
+        { .fd = -1 }
+
+/* Who has this number now, held. 1: that one is dead and nobody has waited for it yet; -ESRCH:
+ * there is none. */
+int proc_hold(pid_t pid, struct proc *ret);
+
+/* The same without a look at it: that it is who is meant is known. */
+int proc_hold_known(pid_t pid, struct proc *ret);
+
+/* The same by a pidfd, as one that /proc doesn't show. */
+int proc_hold_hidden(pid_t pid, struct proc *ret);
+
+/* An error that may pass: there may be such a process, and no room to look at it. */
+bool proc_is_shortage(int r);
+
+/* Let go of it. What was read of it stays, and with the time of its start is what is known of it.
+ */
+void proc_release(struct proc *proc);
+
+/* Whether it is still there: alive, or not reaped yet. */
+bool proc_is_there(const struct proc *proc);
+
+/* Send it a signal, and SIGCONT after it if `cont`. -ESRCH: it is gone. */
+int proc_signal(const struct proc *proc, int signal, bool cont);
+
+/* The same to the process group that it leads. -EINVAL before Linux 6.9. */
+int proc_signal_group(const struct proc *proc, int signal, bool cont);
+
+/* Whether it does something else at the signal than what that does by default. */
+bool proc_handles(const struct proc *proc, int signal);
+
+/* A descriptor of it for a while: what it is held by, or one that is opened anew for a process that
+ * is not held. Negative: it is gone, or hidden. */
+int proc_borrow(const struct proc *proc);
+void proc_give_back(const struct proc *proc, int fd);
+
 /* The time of its start on CLOCK_BOOTTIME. */
-static inline int64_t proc_started(const struct proc_stat *stat) {
-        return (int64_t)stat->start * (CLOCK_SEC / PROC_TICKS);
+static inline int64_t proc_started(const struct proc *proc) {
+        return (int64_t)proc->start * (CLOCK_SEC / PROC_TICKS);
 }
 
-/* -ESRCH if there is no such process. */
-int proc_stat(pid_t pid, struct proc_stat *ret);
-
-/* Whether /proc is there, tells of children, and is that of our own PID namespace: in another's,
- * the numbers are other processes'. */
-bool proc_is_ours(void);
-
-/* How many groups of ours, one in the other, the process is in. */
-unsigned proc_cgroup_depth(pid_t pid, const char *prefix);
+/* Whether /proc can be read, tells of children, and is that of our own PID namespace: in another's,
+ * the numbers are other processes'. Negative: there is no room to look. */
+int proc_is_ours(void);
 
 /* A moment, and whether a process was started after it. The time alone is too coarse to tell, but
- * numbers are given out in order: the last one before is known. (One that has come round since
- * counts as older.) */
+ * numbers are given out in order, and the last one before is known. `now` is the last one that has
+ * been given out since. What can't be told counts as younger. */
 struct proc_moment {
-        uint64_t tick; /* as in proc_stat.start */
-        pid_t last;
+        uint64_t tick; /* as in proc.start */
+        pid_t last;    /* or 0: not known */
 };
 
 struct proc_moment proc_now(void);
-
-static inline bool proc_is_younger(const struct proc_stat *stat, const struct proc_moment *moment) {
-        return stat->start >= moment->tick && stat->pid > moment->last;
-}
-
-/* A zombie is not left running, and nothing can be done to it; unless only its first thread is one.
- */
-static inline bool proc_is_dead(const struct proc_stat *stat) {
-        return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads <= 1;
-}
-
-/* Whether two looks have seen the same process. */
-static inline bool proc_is_same(const struct proc_stat *a, const struct proc_stat *b) {
-        return a->pid == b->pid && a->start == b->start;
-}
+pid_t proc_last(void);
+bool proc_is_younger(const struct proc *proc, const struct proc_moment *moment, pid_t now);
 
 /* Our own keepers go by this name: one that pkill(1) doesn't take for the program's, which they are
  * to outlive. */
 #define PROC_KEEPER "tree-keeper"
 #define PROC_CGROUP "curfew-" /* … and our control groups begin with this */
 
-bool proc_is_keeper(const struct proc_stat *stat);
+/* … and their program by this one, which only who has made such a file can execute. */
+#define PROC_IMAGE "curfew-keeper"
 
-/* A pidfd of just this process: the number alone could have been given to another meanwhile. And
- * what it is by now; -ESRCH if dead. */
-int proc_open(const struct proc_stat *stat, struct proc_stat *ret_now);
+bool proc_is_keeper(const struct proc *proc);
 
-/* Send it a signal, and SIGCONT after it if `cont`. -ESRCH: it has ended. */
-int proc_signal(const struct proc_stat *stat, int signal, bool cont);
-
-/* Whether it has a handler for the signal, which was sent to it, and has not taken it yet. */
-enum proc_answer {
-        PROC_HAS_ANSWERED, /* or will not */
-        PROC_WILL_ANSWER,  /* as soon as it gets to run */
-        PROC_MAY_ANSWER,   /* something keeps it: it has blocked the signal, or waits for a vfork */
-};
-
-enum proc_answer proc_answer(pid_t pid, int signal);
-
-/* Whether the last line of /proc/PID/cgroup, the one of cgroup v2, has a directory of this name in
- * its path. */
-bool proc_is_in_cgroup(pid_t pid, const char *name);
-
-/* A growing list of processes, each once. */
-struct proc_list {
-        struct proc_stat *items;
-        size_t n;
-        size_t capacity;
-        size_t n_dead; /* have been seen, and not been added */
-        int error;     /* what kept from looking at one that may be there */
-};
-
-#define PROC_LIST_NULL                                                                             \
-        { .items = NULL }
-
-void proc_list_deinit(struct proc_list *list);
-int proc_list_add(struct proc_list *list, const struct proc_stat *stat);
-
-/* The error, if it is one that may pass: then there may be more than is listed. Where /proc doesn't
- * show another user's processes, it never will. */
-int proc_list_shortage(const struct proc_list *list);
-
-/* Keep of what stands in it from `first` on only what was started before. */
-void proc_list_keep_older(struct proc_list *list, size_t first, const struct proc_moment *moment);
-
-/* Add what is in this file, one number after the other, as processes that live. If `parent` is not
- * 0, only the ones that are still its children. */
-int proc_list_add_file(struct proc_list *list, int dir, const char *path, pid_t parent);
-
-/* Add the living children of a process, whichever of its threads has forked them. */
-int proc_list_add_children(struct proc_list *list, const struct proc_stat *stat);
-
-/* Whether it has no living children. */
-bool proc_is_childless(pid_t pid);
-
-/* Add the living descendants of all that is in the list. */
-int proc_list_add_descendants(struct proc_list *list);
-
-/* Add the living members of a process group: reads all of /proc. */
-int proc_list_add_group(struct proc_list *list, pid_t group);
+/* How many directories in the path of its control group (cgroup v2) have names that begin so. */
+unsigned proc_cgroup_depth(const struct proc *proc, const char *prefix);

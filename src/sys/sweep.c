@@ -3,38 +3,42 @@
 #include "base/clock.h"
 #include "sys/call.h"
 
+#include <limits.h>
 #include <signal.h>
+#include <string.h>
 
 /*
- * A step is to reach each process once, those that are being forked included, and to spare what a
- * process forks because of it: that is its clean-up. Without stopping the world, which the tree
- * would notice, the two are told apart by the order of things. The children of a process are
- * listed, since it may be dead a moment later; it is signalled; and they are listed again, right
- * after: what is on that list was forked before the signal was taken, since a handler would have to
- * be scheduled, run and fork in the time between two system calls.
+ * A step is to reach each process once, and to spare what a process forks because of it: that is
+ * its clean-up. A handler's fork looks like any other, so the two are told apart by time alone:
+ * what was there before the first signal was sent is meant, and nothing else ever is.
  *
- * A fork that was under way when the signal came is finished first, unless it is deadly, and its
- * child appears a little later. So of a process that has a handler the children are listed until it
- * has taken the signal, and once more.
+ * So first everybody is found, again and again until nobody is new and no number has been given out
+ * meanwhile; then the signals are sent. What was being forked at that moment comes to light
+ * afterwards, and is known by its number to be older than the first signal. It is asked as well.
+ * What is younger is spared, whatever it is: it has the next step.
  *
- * This is top-down, and one walk would be enough if no process ended. When one does, its children
- * get another parent: the root, or another process of the tree that adopts orphans. So the walk is
- * repeated until it finds nothing new that may have missed its turn: what is older than the step,
- * and any orphan of the root. One that is younger can be a clean-up only if who answered has left
- * it alone at once; and should that go on, walk after walk, it is one, and is spared.
+ * A fork that begins between the look and the signal would be younger. To a process group the
+ * kernel sends a signal at one moment, and it reaches a child that is being forked as well
+ * (Linux 4.19). So a group in which nobody can be but the tree's is signalled as one, the leader's
+ * first: nothing in it is missed, and nothing in it can have been forked in answer. Nobody else is
+ * in the leader's unless he has been put there on purpose; or in one of a session that is not the
+ * one the host is in, which only a process of the tree can have made. Who comes to light later and
+ * has left such a group meanwhile may have been in it at that moment, or not. If the signal would
+ * have ended him he was not; else he is spared, too.
  *
  * A keeper in the tree belongs to another curfew. It is signalled, and takes that as the request to
  * stop its own tree by its own plan: so nothing in there gets the signals of two plans at once.
- * What it keeps is below it, or, where it guards a control group, in that, beside it. SIGKILL is
- * for all. What it has reached forks no more, so a walk finds everything below.
+ * What it keeps is below it, or, where it guards control groups, in one of these. A signal that
+ * asks for no end is for the processes and not for the keepers; nor for the program of that name,
+ * which would pass it on to its command. SIGKILL is for all.
+ *
+ * Nothing here waits.
  */
 
-#define WALK_TIME  (CLOCK_SEC / 2)  /* a tree can fork faster than it is walked */
-#define PATIENCE   (2 * CLOCK_SEC)  /* … with all of them, on top of that */
-#define RUN_TIME   (CLOCK_SEC / 2)  /* one has to be scheduled, on a machine that is busy */
-#define BLOCK_TIME (CLOCK_SEC / 50) /* one is kept from it */
-#define MAX_WALKS  16               /* for what is younger than the step */
-#define LOOK_AGAIN (CLOCK_SEC / 10000)
+#define FIND_TIME (CLOCK_SEC / 20) /* a tree can fork faster than it is looked through */
+#define MAX_VAIN  4                /* looks at who is known */
+#define MAX_MOVES 2
+#define MAX_WALKS 16
 
 static void count(struct sweep *sweep, int r) {
         if (r == 0)
@@ -43,201 +47,391 @@ static void count(struct sweep *sweep, int r) {
                 sweep->error = r;
 }
 
-void sweep_signal_leader(struct sweep *sweep) {
+void sweep_leader(struct sweep *sweep) {
         int r = sweep->cont ? child_signal_and_continue(sweep->leader, sweep->signal)
                             : child_signal(sweep->leader, sweep->signal);
 
-        sweep->reached_leader = r != -ESRCH;
+        sweep->reached_leader = true;
         count(sweep, r);
 }
 
+static bool is_leader(const struct sweep *sweep, const struct proc *proc) {
+        return sweep->leader && proc->pid == sweep->leader->pid;
+}
+
 /* Once the leader is gone somebody else may have its number. */
-void sweep_process(struct sweep *sweep, const struct proc_stat *stat) {
-        if (sweep->group > 0 && stat->group != sweep->group)
+void sweep_process(struct sweep *sweep, const struct proc *proc) {
+        if (is_leader(sweep, proc) && !child_has_exited(sweep->leader)) {
+                if (!sweep->reached_leader)
+                        sweep_leader(sweep);
                 return;
-
-        if (sweep->leader && stat->pid == sweep->leader->pid && !sweep->reached_leader) {
-                sweep_signal_leader(sweep);
-                if (sweep->reached_leader)
-                        return;
         }
-        count(sweep, proc_signal(stat, sweep->signal, sweep->cont));
+        count(sweep, proc_signal(proc, sweep->signal, sweep->cont));
 }
 
-static void sleep_for(int64_t duration) {
-        const struct timespec time = clock_timespec(duration);
+/* Who is another's */
 
-        sys_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
+static const struct proc_item *find_parent(const struct proc_list *list, const struct proc *proc) {
+        for (size_t i = 0; i < list->n; ++i)
+                if (list->items[i].proc.pid == proc->parent)
+                        return &list->items[i];
+        return NULL;
 }
 
-/* Whether it is worth waiting for a process that was signalled so long ago. */
-static bool is_awaited(const struct sweep *sweep, pid_t pid, int64_t waited) {
-        switch (waited < sweep->patience ? proc_answer(pid, sweep->signal) : PROC_HAS_ANSWERED) {
-        case PROC_WILL_ANSWER: return waited < RUN_TIME;
-        case PROC_MAY_ANSWER: return waited < BLOCK_TIME;
-        case PROC_HAS_ANSWERED: break;
+/* As a keeper adopts its orphans, what it keeps is below it always. */
+static bool is_below_keeper(const struct proc_list *list, const struct proc *proc) {
+        const struct proc_item *parent = find_parent(list, proc);
+
+        for (size_t i = 0; parent && i < list->n; ++i) {
+                if (proc_is_keeper(&parent->proc))
+                        return true;
+                parent = find_parent(list, &parent->proc);
         }
         return false;
 }
 
-/* The children of a process that has just been signalled, but not those of its handler. The time
- * that is waited is not the walk's. */
-static int add_children(struct sweep *sweep, struct proc_list *list, const struct proc_stat *stat) {
-        int64_t began = clock_now(), waited = 0;
-        bool wait = sweep->signal != SIGKILL;
-        int r = proc_list_add_children(list, stat);
+/* How deep in groups of ours the outermost keeper is; or UINT_MAX: there is none. What is deeper it
+ * guards. */
+static unsigned find_guard(const struct proc_list *list) {
+        unsigned depth = UINT_MAX, d;
 
-        while (r >= 0 && wait) {
-                wait = is_awaited(sweep, stat->pid, waited);
-                if (wait && waited == 0)
-                        sys_call(SYS_sched_yield); /* it may have this CPU to share */
-                else if (wait)
-                        sleep_for(LOOK_AGAIN);
-                r = proc_list_add_children(list, stat);
-                waited = clock_now() - began;
+        for (size_t i = 0; i < list->n; ++i) {
+                if (!proc_is_keeper(&list->items[i].proc))
+                        continue;
+                d = proc_cgroup_depth(&list->items[i].proc, PROC_CGROUP);
+                depth = d < depth ? d : depth;
         }
-        sweep->patience -= waited;
-        sweep->until = clock_after(sweep->until, waited);
+        return depth;
+}
+
+/* … which passes on what would have ended it. */
+static bool is_program(const struct proc *proc) {
+        return strcmp(proc->name, "curfew") == 0 || strcmp(proc->name, "curfew-full") == 0;
+}
+
+static bool is_passed_on(int signal) {
+        switch (signal) {
+        case SIGCHLD:
+        case SIGCONT:
+        case SIGSTOP:
+        case SIGTSTP:
+        case SIGTTIN:
+        case SIGTTOU:
+        case SIGURG:
+        case SIGWINCH: return false;
+        default: return true;
+        }
+}
+
+static bool has_keeper(const struct proc_list *list, pid_t parent) {
+        for (size_t i = 0; i < list->n; ++i)
+                if (list->items[i].proc.parent == parent && proc_is_keeper(&list->items[i].proc))
+                        return true;
+        return false;
+}
+
+/* Whether the signal is for another than this process. */
+static bool is_for_another(
+        const struct sweep *sweep, const struct proc_list *list, unsigned guard, size_t i) {
+        const struct proc *proc = &list->items[i].proc;
+
+        if (!sweep->cont)
+                return proc_is_keeper(proc) || (is_passed_on(sweep->signal) && is_program(proc) &&
+                                                       has_keeper(list, proc->pid));
+        return is_below_keeper(list, proc) || proc_cgroup_depth(proc, PROC_CGROUP) > guard;
+}
+
+/* Of who is hidden there is only what the name of its control group says. */
+static void tell_apart(const struct sweep *sweep, struct proc_list *list, size_t first) {
+        unsigned guard = sweep->signal == SIGKILL ? UINT_MAX : find_guard(list);
+
+        for (size_t i = first; i < list->n; ++i) {
+                struct proc_item *item = &list->items[i];
+
+                if (!item->proc.hidden || !sweep->cont)
+                        item->anothers = guard != UINT_MAX && is_for_another(sweep, list, guard, i);
+        }
+}
+
+/* By groups */
+
+/* Whether all who are known to be in the group are meant, and nobody else can be in it. */
+static bool is_ours(const struct sweep *sweep, const struct proc_list *list, pid_t group) {
+        bool ours = sweep->leads_group && sweep->leader && group == sweep->leader->pid;
+
+        for (size_t i = 0; i < list->n && sweep->only == 0; ++i) {
+                const struct proc *proc = &list->items[i].proc;
+
+                if (proc->group != group)
+                        continue;
+                if (list->items[i].anothers || list->items[i].done)
+                        return false;
+                ours = ours || (sweep->session > 0 && proc->session != sweep->session);
+        }
+        return ours && sweep->only == 0;
+}
+
+/* That it could be sent says that it has reached somebody. */
+static void note_group(struct sweep *sweep, struct proc_list *list, pid_t group) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < list->n; ++i)
+                n += list->items[i].proc.group == group;
+        for (size_t i = 0; i < list->n; ++i) {
+                struct proc_item *item = &list->items[i];
+
+                if (item->proc.group != group)
+                        continue;
+                item->done = item->by_group = true;
+                count(sweep, n > 1 && proc_signal(&item->proc, 0, false) == -EPERM ? -EPERM : 0);
+        }
+}
+
+static int signal_leaders_group(const struct sweep *sweep) {
+        int r = child_signal_group(sweep->leader, sweep->signal);
+
+        if (r == 0 && sweep->cont)
+                child_signal_group(sweep->leader, SIGCONT);
         return r;
 }
 
-static bool is_anothers(const struct sweep *sweep, const struct proc_stat *stat) {
-        return proc_is_keeper(stat) && sweep->signal != SIGKILL;
-}
+/* The group may have outlived him. Whoever couldn't be found may be in it all the same. */
+static void sweep_leaders_group(struct sweep *sweep, struct proc_list *list) {
+        pid_t group;
+        unsigned before = sweep->reached;
+        int r;
 
-/* Of what was found from `first` on, forget who is in a control group of another curfew's. Only
- * where there is a keeper can there be one. */
-static void forget_guarded(const struct sweep *sweep, struct proc_list *list, size_t first) {
-        bool guarded = false;
-        size_t n = first;
-        unsigned depth;
-
-        for (size_t i = 0; i < list->n && !guarded; ++i)
-                guarded = is_anothers(sweep, &list->items[i]);
-        if (!guarded)
+        if (!sweep->leader || !is_ours(sweep, list, group = sweep->leader->pid))
                 return;
-
-        depth = proc_cgroup_depth(sweep->root, PROC_CGROUP);
-        for (size_t i = first; i < list->n; ++i)
-                if (is_anothers(sweep, &list->items[i]) ||
-                        proc_cgroup_depth(list->items[i].pid, PROC_CGROUP) <= depth)
-                        list->items[n++] = list->items[i];
-        list->n = n;
+        r = signal_leaders_group(sweep);
+        if (r == -EINVAL)
+                return;
+        if (r < 0) {
+                count(sweep, r);
+                return;
+        }
+        note_group(sweep, list, group);
+        sweep->reached_leader = sys_call(SYS_getpgid, group) == group;
+        if (sweep->reached == before && !child_has_exited(sweep->leader))
+                count(sweep, 0);
 }
 
-/* Of what was there when the step began there is an end; of what is forked since, maybe not. */
-static bool is_too_late(const struct sweep *sweep, const struct proc_stat *stat) {
-        return proc_is_younger(stat, &sweep->began) && clock_now() >= sweep->until;
+static bool is_meant(const struct sweep *sweep, const struct proc_item *item) {
+        return !item->done && !item->anothers &&
+               (sweep->only == 0 || item->proc.pid == sweep->only) &&
+               (sweep->group == 0 || item->proc.group == sweep->group);
 }
 
-static void begin(struct sweep *sweep) {
-        sweep->began = proc_now();
-        sweep->until = clock_after(clock_now(), WALK_TIME);
-        sweep->patience = PATIENCE;
+static bool sweep_group_of(struct sweep *sweep, struct proc_list *list, const struct proc *proc) {
+        if (proc->group != proc->pid || !is_ours(sweep, list, proc->group) ||
+                proc_signal_group(proc, sweep->signal, sweep->cont) < 0)
+                return false;
+        note_group(sweep, list, proc->group);
+        return true;
 }
 
-/* What has been found is signalled, then looked below, and what is there is found. */
-static int walk(struct sweep *sweep, struct proc_list *list, size_t i) {
+/* The step */
+
+/* Parents stand before their children: who forks is asked early. */
+static void signal_all(
+        struct sweep *sweep, const struct sweep_place *place, struct proc_list *list) {
+        if (!place->sealed)
+                sweep_leaders_group(sweep, list);
+        for (size_t i = 0; i < list->n; ++i) {
+                struct proc_item *item = &list->items[i];
+
+                if (is_meant(sweep, item) &&
+                        (place->sealed || !sweep_group_of(sweep, list, &item->proc)))
+                        sweep_process(sweep, &item->proc);
+                item->done = true;
+        }
+}
+
+/* Whether it was in a group as that was signalled: it is in one now. */
+static bool was_reached(const struct proc_list *list, size_t first, const struct proc *proc) {
+        for (size_t i = 0; i < first; ++i)
+                if (list->items[i].by_group && list->items[i].proc.group == proc->group)
+                        return true;
+        return false;
+}
+
+/* Whether it may have been in one that it has left, and have lived through the signal. */
+static bool may_have_been(
+        const struct sweep *sweep, const struct proc_list *list, const struct proc *proc) {
+        const struct proc_item *parent = find_parent(list, proc);
+        bool by_group = parent && parent->by_group;
+
+        for (size_t i = 0; i < list->n && !parent; ++i)
+                by_group = by_group || list->items[i].by_group;
+        return by_group && proc_handles(proc, sweep->signal);
+}
+
+/* Returns whether it is older than the step. */
+static bool sweep_late(struct sweep *sweep, struct proc_list *list, size_t i, bool younger) {
+        struct proc_item *item = &list->items[i];
+
+        if (younger || !is_meant(sweep, item)) {
+                item->spared = younger;
+        } else if (was_reached(list, i, &item->proc)) {
+                item->by_group = true;
+                count(sweep, 0);
+        } else if (!may_have_been(sweep, list, &item->proc)) {
+                sweep_process(sweep, &item->proc);
+        }
+        item->done = true;
+        return !younger;
+}
+
+/* What was on its way as the step began. */
+static int sweep_the_late(struct sweep *sweep, const struct sweep_place *place,
+        struct proc_list *list, const struct proc_moment *began) {
+        int64_t until = clock_after(clock_now(), FIND_TIME);
+        bool more = true;
         int r = 0;
 
-        for (; i < list->n && r >= 0; ++i) {
-                const struct proc_stat stat = list->items[i];
+        while (more && r >= 0) {
+                size_t first = list->n;
+                pid_t last;
+
+                r = place->find(place, list);
+                last = proc_last();
+                tell_apart(sweep, list, first);
+                more = false;
+                for (size_t i = first; i < list->n; ++i)
+                        if (sweep_late(sweep, list, i,
+                                    proc_is_younger(&list->items[i].proc, began, last)))
+                                more = clock_now() < until;
+        }
+        return r;
+}
+
+/* Most commands are one process. That a list of one is whole is certain: it leaves out only who
+ * comes behind somebody that has just ended. What is being forked is in its group, which is ours.
+ */
+static bool is_alone(const struct sweep *sweep, const struct proc_list *list) {
+        return list->n == 1 && list->n_dead == 0 && list->n_gone == 0 && sweep->leads_group &&
+               is_leader(sweep, &list->items[0].proc) &&
+               is_ours(sweep, list, list->items[0].proc.group);
+}
+
+/* Until nobody is new, and no number has been given out while it was looked. Of what forks all the
+ * time, or a machine where somebody always does, there is no end. */
+static int find_all(const struct sweep *sweep, const struct sweep_place *place,
+        struct proc_list *list, struct proc_moment *ret_moment) {
+        int64_t until = clock_after(clock_now(), FIND_TIME);
+        struct proc_moment moment = { 0 };
+        unsigned n_vain = 0;
+        bool more = true;
+        int r = 0;
+
+        while (r >= 0 && more) {
                 size_t n = list->n;
+                pid_t last = moment.last;
 
-                if (is_too_late(sweep, &stat))
-                        continue;
-                if (is_anothers(sweep, &stat)) {
-                        sweep_process(sweep, &stat);
-                        continue;
-                }
-                r = proc_list_add_children(list, &stat);
-                sweep_process(sweep, &stat);
-                if (r >= 0)
-                        r = add_children(sweep, list, &stat);
-                if (list->n > n)
-                        forget_guarded(sweep, list, n);
+                r = place->find(place, list);
+                if (place->sealed || is_alone(sweep, list))
+                        break;
+                moment = proc_now();
+                n_vain += list->n == n;
+                more = (list->n > n && clock_now() < until) ||
+                       (moment.last != last && n_vain < MAX_VAIN);
         }
+        *ret_moment = moment;
         return r;
 }
 
-/* Of the root's new children, which stand from `first` on, and of others' those that may have
- * missed their turn. */
-static int find_missed(
-        const struct sweep *sweep, struct proc_list *list, size_t first, unsigned n_walks) {
-        size_t n;
-        int r = 0;
-
-        if (n_walks >= MAX_WALKS)
-                proc_list_keep_older(list, first, &sweep->began);
-        n = list->n;
-        for (size_t i = 0; i < n && r >= 0; ++i) {
-                const struct proc_stat stat = list->items[i];
-
-                if (!is_anothers(sweep, &stat))
-                        r = proc_list_add_children(list, &stat);
-        }
-        proc_list_keep_older(list, n, &sweep->began);
-        return r;
+static bool is_done(const struct sweep_place *place, const struct proc_list *list) {
+        return place->sealed || (list->n == 1 && list->items[0].by_group);
 }
 
-/* The root is a keeper, which has one thread. */
-static int add_roots_children(struct proc_list *list, pid_t root) {
-        const struct proc_stat stat = { .pid = root, .n_threads = 1 };
+int sweep_take(struct sweep *sweep, const struct sweep_place *place) {
+        _cleanup_(proc_list_deinit) struct proc_list list = { .blind = place->blind };
+        struct proc_moment began;
+        int r = find_all(sweep, place, &list, &began);
 
-        return proc_list_add_children(list, &stat);
-}
-
-int sweep_descendants(struct sweep *sweep, pid_t root) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        unsigned n_walks = 0;
-        size_t done;
-        int r = 0;
-
-        begin(sweep);
-        sweep->root = root;
-        do {
-                done = list.n;
-                r = add_roots_children(&list, root);
-                if (r >= 0 && n_walks > 0)
-                        r = find_missed(sweep, &list, done, n_walks);
-                if (r >= 0)
-                        r = walk(sweep, &list, done);
-                ++n_walks;
-        } while (r >= 0 && list.n > done && clock_now() < sweep->until);
+        tell_apart(sweep, &list, 0);
+        signal_all(sweep, place, &list);
+        if (r >= 0 && !is_done(place, &list))
+                r = sweep_the_late(sweep, place, &list, &began);
         return r < 0 ? r : list.error;
 }
 
-int sweep_kill(pid_t root, size_t *ret_alive, size_t *ret_dead) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct sweep kill = { .signal = SIGKILL };
-        int r;
+int sweep_kill(const struct sweep_place *place) {
+        _cleanup_(proc_list_deinit) struct proc_list list = { .blind = place->blind };
+        size_t done;
+        int r, error = 0;
 
-        begin(&kill);
-        r = add_roots_children(&list, root);
-        if (r >= 0)
-                r = walk(&kill, &list, 0);
-        *ret_alive = list.n;
-        *ret_dead = list.n_dead;
+        for (unsigned walk = 0; walk < MAX_WALKS; ++walk) {
+                done = list.n;
+                r = place->find(place, &list);
+                for (size_t i = done; i < list.n; ++i) {
+                        int sent = proc_signal(&list.items[i].proc, SIGKILL, false);
+
+                        error = sent < 0 && sent != -ESRCH ? sent : error;
+                }
+                if (r < 0 || list.n == done)
+                        break;
+        }
+        return r < 0 ? r : error < 0 ? error : list.error;
+}
+
+/* Below a keeper */
+
+/* Who loses his parent while it is looked moves up to the keeper. */
+static int add_all_below(struct proc_list *list, pid_t keeper) {
+        struct proc root = PROC_NULL;
+        int r = proc_hold_known(keeper, &root);
+        bool more = true;
+
+        if (r < 0)
+                return r == -ESRCH ? 0 : r;
+        for (unsigned i = 0; i < MAX_MOVES && r >= 0 && more; ++i) {
+                size_t n = list->n;
+
+                r = proc_list_add_children(list, &root);
+                more = list->n > n;
+                if (r >= 0 && more)
+                        r = proc_list_add_descendants(list);
+        }
+        proc_release(&root);
         return r;
 }
 
-int sweep_list(pid_t root, struct proc_list *ret) {
+struct below {
+        struct sweep_place place;
+        pid_t keeper;
+};
+
+static int find_below(const struct sweep_place *place, struct proc_list *list) {
+        return add_all_below(list, container_of(place, struct below, place)->keeper);
+}
+
+int sweep_descendants(struct sweep *sweep, pid_t keeper) {
+        const struct below below = { .place = { .find = find_below }, .keeper = keeper };
+
+        return sweep_take(sweep, &below.place);
+}
+
+int sweep_list(pid_t keeper, struct proc_list *ret) {
+        return add_all_below(ret, keeper);
+}
+
+/* From the top down: what is dead forks nothing any more, and what it has forked up to then is
+ * still its child for a moment. */
+int sweep_hunt(pid_t keeper, size_t *ret_alive, size_t *ret_dead) {
         _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-        struct sweep look = { 0 };
-        int r;
+        struct proc root = PROC_NULL;
+        int r = proc_hold_known(keeper, &root);
 
-        begin(&look);
-        r = add_roots_children(&list, root);
-        for (size_t i = 0; i < list.n && r >= 0; ++i) {
-                const struct proc_stat stat = list.items[i];
-
-                if (!is_too_late(&look, &stat))
-                        r = proc_list_add_children(&list, &stat);
+        if (r >= 0)
+                r = proc_list_add_children(&list, &root);
+        proc_release(&root);
+        for (size_t i = 0; i < list.n; ++i) {
+                proc_signal(&list.items[i].proc, SIGKILL, false);
+                if (r >= 0)
+                        r = proc_list_add_children(&list, &list.items[i].proc);
         }
-        if (r < 0)
-                return r;
-
-        *ret = list;
-        list = (struct proc_list)PROC_LIST_NULL;
-        return 0;
+        *ret_alive = list.n;
+        *ret_dead = list.n_dead;
+        return r;
 }

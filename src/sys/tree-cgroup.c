@@ -124,7 +124,7 @@ static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_s
         }
 
         forest->wards[index].leader = ret_leader->pid;
-        forest->wards[index].group = tree->own_group ? ret_leader->pid : 0;
+        forest->wards[index].leads_group = tree->own_group;
         return 0;
 }
 
@@ -136,21 +136,22 @@ static int sweep(struct tree *tree, struct sweep *sweep) {
         _cleanup_(close_fdp) int group = -1;
 
         tree->n_looks = 0;
-        group = forest_has_proc(tree->forest) ? open_group(tree) : -ENOENT;
-        return group < 0 ? group : cgroup_sweep(group, name_of(tree), sweep);
+        group = open_group(tree);
+        return group < 0 ? group : cgroup_sweep(group, sweep, !forest_has_proc(tree->forest));
 }
 
 static int end(struct tree *tree) {
         _cleanup_(close_fdp) int group = -1;
 
         group = open_group(tree);
-        return group < 0 ? group : cgroup_kill(group, name_of(tree));
+        return group < 0 ? group : cgroup_kill(group);
 }
 
 static int list(struct tree *tree, struct proc_list *ret) {
         _cleanup_(close_fdp) int group = -1;
 
-        group = forest_has_proc(tree->forest) ? open_group(tree) : -ENOENT;
+        group = open_group(tree);
+        ret->blind = !forest_has_proc(tree->forest);
         return group < 0 ? group : cgroup_list(group, ret);
 }
 

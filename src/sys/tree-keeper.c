@@ -58,7 +58,7 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
                 .stack = &forest->stack,
                 .plan = plan,
         };
-        charge.ward->is_namespace = namespaces != 0;
+        charge.ward->leads_group = tree->own_group;
         charge.ward->used = 1;
         kept->tree = tree;
         keeper_init(&kept->keeper, tree->loop, on_keeper);
@@ -68,8 +68,6 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
                 return r;
         }
 
-        if (tree->own_group)
-                forest->wards[index].group = forest->wards[index].leader;
         tree->kept = steal_ptr(kept);
         tree->ward = index;
         tree->leader_is_ours = false;

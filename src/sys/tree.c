@@ -98,6 +98,8 @@ int tree_signal(
                 .cont = cont,
                 .group = step->whom == CURFEW_GROUP ? tree->leader->pid : 0,
                 .leader = tree->leader,
+                .leads_group = tree->own_group && tree->forest->pins_groups,
+                .session = getsid(0),
         };
         int r = 0;
 
@@ -107,7 +109,7 @@ int tree_signal(
                 spares_fill(&tree->forest->spares);
         }
         if (step->whom != CURFEW_GROUP && !sweep.reached_leader)
-                sweep_signal_leader(&sweep);
+                sweep_leader(&sweep);
 
         *ret_reached = sweep.reached;
         return r < 0 ? r : sweep.error;

@@ -9,7 +9,6 @@
 #include "sys/child.h"
 #include "sys/forest.h"
 #include "sys/loop.h"
-#include "sys/proc.h"
 #include "sys/sweep.h"
 
 struct tree;

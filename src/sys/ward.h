@@ -16,9 +16,8 @@ struct ward {
         _Atomic uint32_t taken; /* steps that have been taken: written after the step, and … */
         _Atomic int64_t due;    /* … after the time at which the next one is */
         bool detach;
-        bool is_namespace; /* its keeper is the init of a PID namespace */
-        pid_t leader;
-        pid_t group; /* the process group that the leader leads, or 0 */
+        bool leads_group; /* the leader has a process group of its own */
+        pid_t leader;     /* of a tree in a control group; a keeper knows its own */
         struct curfew_step plan[CURFEW_MAX_STEPS];
         char cgroup[CGROUP_NAME_MAX]; /* below the host's; or empty: it is the keeper's children */
 };

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "keeper/life.h"
+#include "base/clock.h"
+#include "sys/call.h"
+#include "sys/cgroup.h"
+#include "sys/keeper.h"
+
+#include <signal.h>
+#include <string.h>
+
+/*
+ * What a keeper does for its dead host it has from memory that the host has written: the steps of
+ * the plan, how many have been taken, when the next one is due, and of a tree in a control group
+ * its name. That memory may be what has killed the host, so it is believed as far as it can do no
+ * harm: a plan that isn't one is the usual one, and a group has a name of ours, in the place of
+ * ours. Who its children are a keeper knows itself.
+ *
+ * A control group is opened when it is needed: there can be more of them than descriptors.
+ */
+
+#define KILL_AGAIN (CLOCK_SEC / 10)
+
+static bool is_plan(const struct curfew_step plan[]) {
+        for (size_t i = 0; i < CURFEW_MAX_STEPS && plan[i].signal != 0; ++i)
+                if (plan[i].signal < 0 || plan[i].signal >= _NSIG ||
+                        (unsigned)plan[i].whom > CURFEW_LEADER)
+                        return false;
+        return true;
+}
+
+static void read_ward(struct life *life, const struct ward *ward) {
+        memcpy(&life->ward, ward, sizeof(*ward));
+        if (!is_plan(life->ward.plan))
+                memset(life->ward.plan, 0, sizeof(life->ward.plan));
+        if (life->ward.taken > CURFEW_MAX_STEPS + 1)
+                life->ward.taken = 0;
+}
+
+static int open_group(const struct life *life) {
+        return cgroup_open(KEEPER_GROUPS, life->ward.cgroup);
+}
+
+/* A group that the host had not made yet, or had removed already, is no life to end. */
+bool life_begin(struct life *life, const struct ward *ward, struct children *children) {
+        _cleanup_(close_fdp) int group = -1;
+
+        *life = (struct life){ .children = children, .events = -1 };
+        read_ward(life, ward);
+        stop_resume(&life->stop, life->ward.plan, life->ward.taken, life->ward.due);
+        if (children)
+                return true;
+        if (!cgroup_is_name(life->ward.cgroup))
+                return false;
+
+        group = open_group(life);
+        if (group >= 0)
+                cgroup_thaw(group);
+        return group != -ENOENT;
+}
+
+static void kill_all(const struct life *life) {
+        _cleanup_(close_fdp) int group = -1;
+
+        if (life->children) {
+                children_kill(life->children);
+                return;
+        }
+        group = open_group(life);
+        if (group >= 0)
+                cgroup_kill(group);
+}
+
+static void sweep_all(const struct life *life, struct sweep *sweep) {
+        _cleanup_(close_fdp) int group = -1;
+
+        if (life->children) {
+                children_sweep(life->children, sweep);
+                return;
+        }
+        group = open_group(life);
+        if (group >= 0)
+                cgroup_sweep(group, sweep, proc_is_ours() == 0);
+}
+
+static void take_step(const struct life *life, const struct curfew_step *step) {
+        pid_t leader = life->children ? life->children->leader : life->ward.leader;
+        struct sweep sweep = {
+                .signal = step->signal,
+                .cont = step->signal != SIGKILL && stop_signal_terminates(step->signal),
+        };
+
+        if (step->whom == CURFEW_GROUP && life->ward.leads_group)
+                sweep.group = leader;
+        if (step->whom == CURFEW_LEADER)
+                sweep.only = leader;
+
+        if (life->stop.state == STOP_KILLED)
+                kill_all(life);
+        else
+                sweep_all(life, &sweep);
+}
+
+static void end(struct life *life) {
+        life->over = true;
+        if (life->children)
+                return;
+        life->events = close_fd(life->events);
+        cgroup_end(KEEPER_GROUPS, life->ward.cgroup);
+}
+
+static void handle(struct life *life, enum stop_event event) {
+        struct curfew_step step;
+
+        switch (stop_handle(&life->stop, event, clock_now(), &step)) {
+        case STOP_STEP: take_step(life, &step); break;
+        case STOP_END_MET:
+        case STOP_END_LINGER:
+        case STOP_END_GIVEN_UP: end(life); break;
+        case STOP_NOTHING:
+        case STOP_LINGER: break;
+        }
+}
+
+/* What was started to outlive its host is let go of. */
+void life_ask(struct life *life) {
+        if (life->ward.detach)
+                end(life);
+        else if (life->stop.state == STOP_RUNNING)
+                handle(life, STOP_ASK);
+}
+
+static bool is_empty(struct life *life) {
+        _cleanup_(close_fdp) int group = -1;
+        int r;
+
+        if (life->children)
+                return children_reap(life->children) == -ECHILD;
+        if (life->events < 0) {
+                group = open_group(life);
+                life->events = group < 0 ? group : cgroup_open_events(group);
+        }
+        r = cgroup_is_populated(life->events);
+        return r == 0 || r == -ENODEV;
+}
+
+void life_advance(struct life *life) {
+        while (!life->over) {
+                if (is_empty(life))
+                        handle(life, STOP_MET);
+                else if (life->stop.due <= clock_now())
+                        handle(life, STOP_TIME);
+                else
+                        break;
+        }
+        if (!life->over && life->stop.state == STOP_KILLED)
+                kill_all(life);
+}
+
+/* A group that nobody tells of is looked at. */
+int64_t life_due(const struct life *life) {
+        bool again = life->stop.state == STOP_KILLED || (!life->children && life->events < 0);
+
+        if (life->over)
+                return CLOCK_NEVER;
+        return clock_min(
+                life->stop.due, again ? clock_after(clock_now(), KILL_AGAIN) : CLOCK_NEVER);
+}
