@@ -199,6 +199,47 @@ static void test_all_or_error(enum curfew_backend backend) {
         assert_no_children();
 }
 
+/* "…/curfew-ID-N": without the N. */
+static bool read_group(pid_t pid, char *ret, size_t size) {
+        char path[64], line[4096];
+        bool found = false;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+        file = fopen(path, "re");
+        assert_true(file);
+        while (!found && fgets(line, sizeof(line), file))
+                found = strncmp(line, "0::", 3) == 0;
+        fclose(file);
+        if (!found || !strstr(line, "/curfew-"))
+                return false;
+        *strrchr(line, '-') = 0;
+        snprintf(ret, size, "%s", strstr(line, "/curfew-"));
+        return true;
+}
+
+/* A name that two supervisors could choose would be one that a guard could mistake for its own. */
+static void test_names_of_groups(void) {
+        struct curfew_cmd cmd = { .argv = SH("exec sleep 100"), .backend = CURFEW_BACKEND_CGROUP };
+        struct curfew *sups[2] = { NULL };
+        struct curfew_run *runs[2];
+        char groups[2][128];
+
+        for (int i = 0; i < 2; ++i) {
+                assert_eq(curfew_new(&sups[i]), 0);
+                if (curfew_start(sups[i], NULL, &cmd, NULL, &runs[i]) < 0) {
+                        printf("skipped: names: no control group can be made\n");
+                        curfew_free(sups[i]);
+                        return;
+                }
+                assert_true(read_group(curfew_run_pid(runs[i]), groups[i], sizeof(groups[i])));
+        }
+        assert_ne(strcmp(groups[0], groups[1]), 0);
+        curfew_free(sups[0]);
+        curfew_free(sups[1]);
+        assert_no_children();
+}
+
 int main(void) {
         for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
                 test_backend(backends[i]);
@@ -206,5 +247,6 @@ int main(void) {
         test_not_overlooked();
         for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
                 test_all_or_error(backends[i]);
+        test_names_of_groups();
         return 0;
 }

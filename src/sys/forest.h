@@ -31,8 +31,9 @@ struct forest {
         size_t n_wards;
         size_t next_ward; /* where to look for a free one */
 
-        uint64_t n_groups; /* made so far: a part of their names */
-        int groups_error;  /* why there can be none here, or 0 */
+        uint64_t groups_id; /* of whose the groups are, at random; or 0: there has been none */
+        uint64_t n_groups;  /* made so far: a part of their names, too */
+        int groups_error;   /* why there can be none here, or 0 */
 
         struct keeper guard; /* of all control groups */
         bool guarded;

@@ -4,6 +4,7 @@
 #include "sys/tree.h"
 
 #include <sys/epoll.h>
+#include <sys/random.h>
 
 /*
  * The tree is what is in a control group of its own, made below the host's, so that what holds the
@@ -32,25 +33,34 @@ static const char *name_of(const struct tree *tree) {
         return tree->forest->wards[tree->ward].cgroup;
 }
 
-static void choose_name(struct tree *tree, char *name) {
-        char *p = dir_append(name, CGROUP_PREFIX);
-
-        p = dir_append_number(p, (uint64_t)getpid());
-        dir_append_number(dir_append(p, "-"), tree->forest->n_groups++);
+/* Two supervisors of a process may be in the same place, and so may two processes of one number, in
+ * namespaces of their own: so a number says nothing, and what makes a name ours alone is chance. */
+static void choose_id(struct forest *forest) {
+        if (forest->groups_id == 0 &&
+                getrandom(&forest->groups_id, sizeof(forest->groups_id), GRND_NONBLOCK) < 0)
+                forest->groups_id = (uint64_t)clock_now() ^ (uint64_t)getpid() << 32;
 }
 
-/* A descriptor of it, which nobody keeps: there may be many trees. Another process of ours in
- * another PID namespace may have the same number as this one. */
+static void choose_name(struct forest *forest, char *name) {
+        char *p = dir_append(name, CGROUP_PREFIX);
+
+        p = dir_append_number(p, forest->groups_id);
+        dir_append_number(dir_append(p, "-"), forest->n_groups++);
+}
+
+/* A descriptor of it, which nobody keeps: there may be many trees. The ward is in use before there
+ * is a group, lest one be left behind. */
 static int make_group(struct tree *tree, struct ward *ward) {
         int r;
 
-        do {
-                choose_name(tree, ward->cgroup);
-                ward->used = 1;
-                r = cgroup_make(tree->forest->kit.groups, ward->cgroup);
-                if (r == -EEXIST)
-                        ward->used = 0;
-        } while (r == -EEXIST);
+        choose_id(tree->forest);
+        choose_name(tree->forest, ward->cgroup);
+        ward->used = 1;
+        r = cgroup_make(tree->forest->kit.groups, ward->cgroup);
+        if (r == -EEXIST) { /* it is not ours to remove */
+                ward->used = 0;
+                tree->removed = true;
+        }
         if (r < 0)
                 return r;
 
