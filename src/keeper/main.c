@@ -27,11 +27,15 @@
  * is empty when it has no child any more. One is a guard of control groups, and has nothing to do
  * until the host is gone. What both need to know of a run is its ward, in memory that the host has
  * written; here it becomes a life, which goes on where the host's left off.
+ *
+ * It takes orders from its host alone: a fork of that has the other end of the socket as well, and
+ * may have become somebody else. The kernel says who has sent what is read (unix(7)).
  */
 
 #define PAUSE (CLOCK_SEC / 100)
 
 struct keeper_state {
+        pid_t host;
         int signals;
         bool guard;
         size_t own_index; /* of the tree's ward */
@@ -93,16 +97,20 @@ static void raise_limit(void) {
         sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, limit, NULL);
 }
 
-/* Of a tree: the index of its ward, and the number of its leader. */
+/* The number of the host; and of a tree, the index of its ward and the number of its leader. */
 static void init(struct keeper_state *keeper, int argc, char *argv[]) {
+        const int on = 1;
+
         sys_call(SYS_prctl, PR_SET_NAME, PROC_KEEPER, 0, 0, 0);
+        sys_call(SYS_setsockopt, KEEPER_HOST, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
         sys_call(SYS_close, KEEPER_IMAGE);
         open_signals(keeper);
-        keeper->guard = argc < 3;
+        keeper->guard = argc < 4;
         if (keeper->guard)
                 return;
-        keeper->own_index = parse_number(argv[1]);
-        children_init(&keeper->children, (pid_t)parse_number(argv[2]));
+        keeper->host = (pid_t)parse_number(argv[1]);
+        keeper->own_index = parse_number(argv[2]);
+        children_init(&keeper->children, (pid_t)parse_number(argv[3]));
 }
 
 /* To the host */
@@ -182,14 +190,38 @@ static void become_orphan(struct keeper_state *keeper) {
                 life_ask(&keeper->lives[i]);
 }
 
+union credentials {
+        char buf[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+};
+
+/* Of who is in another PID namespace than this the number is 0. */
+static bool is_from_host(const struct keeper_state *keeper, struct msghdr *header) {
+        const struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
+        struct ucred sender;
+
+        if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
+                return false;
+        memcpy(&sender, CMSG_DATA(cmsg), sizeof(sender));
+        return sender.pid == (keeper->children.is_namespace ? 0 : keeper->host);
+}
+
 /* The next order, or 0. Negative: nobody is left to send one. */
-static int read_order(void) {
+static int read_order(const struct keeper_state *keeper) {
+        union credentials credentials;
         char order = 0;
-        long n = sys_call(SYS_recvfrom, KEEPER_HOST, &order, 1, MSG_DONTWAIT, NULL, NULL);
+        struct iovec byte = { .iov_base = &order, .iov_len = 1 };
+        struct msghdr header = { .msg_iov = &byte,
+                .msg_iovlen = 1,
+                .msg_control = credentials.buf,
+                .msg_controllen = sizeof(credentials.buf) };
+        long n = sys_call(SYS_recvmsg, KEEPER_HOST, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
         if (n == -EAGAIN || n == -EINTR)
                 return 0;
-        return n <= 0 ? -EPIPE : order;
+        if (n <= 0)
+                return -EPIPE;
+        return is_from_host(keeper, &header) ? order : 0;
 }
 
 static void look_at_host(struct keeper_state *keeper) {
@@ -198,7 +230,7 @@ static void look_at_host(struct keeper_state *keeper) {
 
         if (!has_exited && keeper->fds[FD_HOST].revents == 0)
                 return;
-        order = read_order();
+        order = read_order(keeper);
         if (order == KEEPER_KILL && !keeper->guard) {
                 raise_limit();
                 children_kill(&keeper->children);

@@ -101,8 +101,9 @@ void keeper_kit_deinit(struct keeper_kit *kit) {
 struct nursery {
         struct curfew_extra_fd fds[KEEPER_GROUPS + 1];
         size_t n_fds;
-        char index[24], number[24]; /* of its ward and of the leader, for its command line */
-        int error;                  /* the keeper's */
+        char host[24], index[24],
+                number[24]; /* of its ward and of the leader, for its command line */
+        int error;          /* the keeper's */
 
         struct spawn_image *image; /* the leader's; or NULL: there is none */
         struct ward *ward;
@@ -192,7 +193,7 @@ _in_child_ static void leave_group(const struct nursery *nursery) {
 }
 
 _in_child_ static int execute(struct nursery *nursery) {
-        const char *argv[] = { KEEPER_NAME, nursery->index, nursery->number, NULL };
+        const char *argv[] = { KEEPER_NAME, nursery->host, nursery->index, nursery->number, NULL };
         const char *const env[] = { NULL };
         long r;
 
@@ -372,6 +373,7 @@ int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
                 .stack = charge->stack->base,
                 .size = charge->stack->size,
         };
+        dir_append_number(nursery.host, (uint64_t)getpid());
         dir_append_number(nursery.index, charge->index);
         if (nursery.namespaces) {
                 write_map(nursery.uid_map, geteuid());
@@ -465,11 +467,32 @@ void keeper_await(struct keeper *keeper, int64_t deadline) {
         watch_end(keeper);
 }
 
-int keeper_kill(struct keeper *keeper) {
-        const char request = KEEPER_KILL;
+union credentials {
+        char buf[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+};
 
+/* The kernel vouches for the sender, which no fork of this process can be. */
+static ssize_t send_order(int socket, char order) {
+        const struct ucred self = { .pid = getpid(), .uid = geteuid(), .gid = getegid() };
+        union credentials credentials = { 0 };
+        struct iovec byte = { .iov_base = &order, .iov_len = 1 };
+        struct msghdr header = { .msg_iov = &byte,
+                .msg_iovlen = 1,
+                .msg_control = credentials.buf,
+                .msg_controllen = sizeof(credentials.buf) };
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_CREDENTIALS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof(self));
+        memcpy(CMSG_DATA(cmsg), &self, sizeof(self));
+        return sendmsg(socket, &header, MSG_NOSIGNAL);
+}
+
+int keeper_kill(struct keeper *keeper) {
         child_signal(&keeper->process, SIGCONT); /* it has no wish to sleep, whoever stopped it */
-        if (keeper->socket < 0 || send(keeper->socket, &request, 1, MSG_NOSIGNAL) == 1)
+        if (keeper->socket < 0 || send_order(keeper->socket, KEEPER_KILL) == 1)
                 return 0;
         return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
 }
