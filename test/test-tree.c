@@ -199,6 +199,36 @@ static void test_all_or_error(enum curfew_backend backend) {
         assert_no_children();
 }
 
+/* Its parent is its keeper, which tells of its end. */
+static void test_stopped_keeper(void) {
+        struct curfew_cmd exits = { .argv = SH("kill -STOP $PPID; exit 3"),
+                .backend = CURFEW_BACKEND_KEEPER };
+        struct curfew_cmd stays = { .argv = SH("kill -STOP $PPID; echo; exec sleep 100"),
+                .backend = CURFEW_BACKEND_KEEPER,
+                .out = { CURFEW_PIPE } };
+        struct curfew_result res = run(&exits);
+        struct curfew *sup = NULL;
+        struct curfew_run *stopped;
+        char line[16];
+        int fd;
+
+        assert_exited(res, 3);
+        assert_eq(res.end, CURFEW_END_EMPTY);
+        curfew_result_deinit(&res);
+
+        assert_eq(curfew_new(&sup), 0);
+        assert_eq(curfew_start(sup, NULL, &stays, NULL, &stopped), 0);
+        fd = curfew_run_take_fd(stopped, 1);
+        read_line(fd, line, sizeof(line));
+        curfew_run_stop(stopped);
+        assert_eq(curfew_run_wait(stopped, 20 * CURFEW_SEC), 0);
+        assert_signaled(*curfew_run_result(stopped), SIGTERM);
+        assert_eq(curfew_run_result(stopped)->n_steps, 1);
+        close(fd);
+        curfew_free(sup);
+        assert_no_children();
+}
+
 /* "…/curfew-ID-N": without the N. */
 static bool read_group(pid_t pid, char *ret, size_t size) {
         char path[64], line[4096];
@@ -241,6 +271,7 @@ static void test_names_of_groups(void) {
 }
 
 int main(void) {
+        test_bound(50);
         for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
                 test_backend(backends[i]);
         test_same_group();
@@ -248,5 +279,6 @@ int main(void) {
         for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
                 test_all_or_error(backends[i]);
         test_names_of_groups();
+        test_stopped_keeper();
         return 0;
 }

@@ -490,8 +490,12 @@ static ssize_t send_order(int socket, char order) {
         return sendmsg(socket, &header, MSG_NOSIGNAL);
 }
 
+void keeper_wake(struct keeper *keeper) {
+        child_continue(&keeper->process);
+}
+
 int keeper_kill(struct keeper *keeper) {
-        child_signal(&keeper->process, SIGCONT); /* it has no wish to sleep, whoever stopped it */
+        keeper_wake(keeper);
         if (keeper->socket < 0 || send_order(keeper->socket, KEEPER_KILL) == 1)
                 return 0;
         return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;

@@ -100,6 +100,9 @@ void keeper_look(struct keeper *keeper);
 /* Wait for its end, until `deadline` at most. */
 void keeper_await(struct keeper *keeper, int64_t deadline);
 
+/* Let it go on, if somebody has stopped it. */
+void keeper_wake(struct keeper *keeper);
+
 /* Have it end the tree. */
 int keeper_kill(struct keeper *keeper);
 

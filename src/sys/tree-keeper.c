@@ -33,6 +33,28 @@ static void on_keeper(struct keeper *keeper) {
         tree->changed(tree);
 }
 
+static bool is_kept(const struct tree *tree) {
+        return tree->kept && !tree->kept->keeper.gone;
+}
+
+/* The keeper tells of the leader's end, unless somebody has stopped it. */
+static void on_leader(struct loop_io *io, uint32_t events _unused_) {
+        struct tree *tree = container_of(io, struct tree, leader_io);
+
+        loop_remove(tree->loop, io);
+        if (is_kept(tree))
+                keeper_wake(&tree->kept->keeper);
+        else
+                tree->changed(tree);
+}
+
+static int watch_leader(struct tree *tree, int pidfd) {
+        if (tree->leader_io.fd >= 0)
+                return 0;
+        tree->leader_io.fn = on_leader;
+        return loop_add(tree->loop, &tree->leader_io, pidfd, EPOLLIN);
+}
+
 static int start_in(struct tree *tree, const struct spawn_plan *plan, int namespaces,
         enum curfew_stage *ret_stage, struct child *ret_leader) {
         _cleanup_(freep) struct kept *kept = NULL;
@@ -71,6 +93,7 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
         tree->kept = steal_ptr(kept);
         tree->ward = index;
         tree->leader_is_ours = false;
+        watch_leader(tree, ret_leader->pidfd); /* it does without */
         return 0;
 }
 
@@ -89,18 +112,8 @@ static int start_namespace(struct tree *tree, const struct spawn_plan *plan,
         return r;
 }
 
-static bool is_kept(const struct tree *tree) {
-        return !tree->kept->keeper.gone;
-}
-
-static void on_leader(struct loop_io *io, uint32_t events _unused_) {
-        struct tree *tree = container_of(io, struct tree, leader_io);
-
-        loop_remove(tree->loop, io);
-        tree->changed(tree);
-}
-
 static void release(struct tree *tree) {
+        loop_remove(tree->loop, &tree->leader_io);
         tree->forest->wards[tree->ward].detach = true; /* nothing is to be stopped any more */
         keeper_deinit(&tree->kept->keeper);
         forest_release_ward(tree->forest, tree->ward);
@@ -111,10 +124,7 @@ static void release(struct tree *tree) {
 static int fall_back(struct tree *tree) {
         release(tree);
         tree->backend = &tree_group;
-        if (tree->leader->reaped)
-                return 0;
-        tree->leader_io.fn = on_leader;
-        return loop_add(tree->loop, &tree->leader_io, tree->leader->pidfd, EPOLLIN);
+        return tree->leader->reaped ? 0 : watch_leader(tree, tree->leader->pidfd);
 }
 
 /* The keeper reaps it. */
@@ -139,6 +149,8 @@ static int look(struct tree *tree, struct child_exit *ret) {
 static void settle(struct tree *tree) {
         _cleanup_(proc_list_deinit) struct proc_list alive = PROC_LIST_NULL;
 
+        if (is_kept(tree))
+                keeper_wake(&tree->kept->keeper);
         if (is_kept(tree) && child_signal(tree->leader, 0) == -ESRCH &&
                 sweep_list(tree->kept->keeper.process.pid, &alive) == 0 && alive.n == 0)
                 keeper_await(&tree->kept->keeper, clock_after(clock_now(), SETTLE_TIME));
