@@ -2,6 +2,7 @@
 #include "sys/forest.h"
 #include "sys/call.h"
 #include "sys/cgroupfs.h"
+#include "sys/memfd.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -62,16 +63,17 @@ void forest_deinit(struct forest *forest) {
 
 static int open_wards(struct forest *forest) {
         if (forest->kit.wards < 0)
-                forest->kit.wards = raise_fd(memfd_create("curfew-wards", MFD_CLOEXEC));
-        return forest->kit.wards < 0 ? -errno : 0;
+                forest->kit.wards = memfd_make("curfew-wards");
+        return forest->kit.wards < 0 ? forest->kit.wards : 0;
 }
 
 static int map_wards(struct forest *forest, size_t n) {
         size_t old = forest->n_wards * sizeof(struct ward), size = n * sizeof(struct ward);
+        int r = memfd_resize(forest->kit.wards, size);
         void *map;
 
-        if (ftruncate(forest->kit.wards, (off_t)size) < 0)
-                return -errno;
+        if (r < 0)
+                return r;
         if (forest->wards)
                 map = mremap(forest->wards, old, size, MREMAP_MAYMOVE);
         else

@@ -4,6 +4,7 @@
 #include "sys/call.h"
 #include "sys/descriptors.h"
 #include "sys/dir.h"
+#include "sys/memfd.h"
 #include "sys/proc.h"
 
 #include <linux/futex.h>
@@ -43,30 +44,15 @@
  * group changes nothing about that one: its keeper is in a session of its own.
  */
 
-#define MFD_EXEC_ 0x10U /* Linux 6.3: what vm.memfd_noexec wants to hear */
-#define END_TIME  CLOCK_SEC
+#define END_TIME CLOCK_SEC
 
 static int make_image(void) {
         _cleanup_(close_fdp) int fd = -1;
-        size_t written = 0;
+        int r = fd = memfd_make_executable(KEEPER_NAME);
 
-        fd = memfd_create(KEEPER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC_);
-        if (fd < 0 && errno == EINVAL)
-                fd = memfd_create(KEEPER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        fd = raise_fd(fd);
-        if (fd < 0)
-                return -errno;
-
-        while (written < keeper_image_size) {
-                ssize_t n = write(fd, keeper_image + written, keeper_image_size - written);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                written += n > 0 ? (size_t)n : 0;
-        }
-        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-                return -errno;
-        return steal_fd(&fd);
+        if (r >= 0)
+                r = memfd_fill(fd, keeper_image, keeper_image_size);
+        return r < 0 ? r : steal_fd(&fd);
 }
 
 int keeper_kit_open_host(struct keeper_kit *kit) {
