@@ -277,6 +277,28 @@ static int verb_vfork(int argc, char *argv[]) {
         hold();
 }
 
+static void say_asked(int signal_number) {
+        ssize_t n = write(STDOUT_FILENO, "asked\n", 6);
+
+        (void)signal_number, (void)n;
+        _exit(0);
+}
+
+/* secret child|session|daemon: nobody may look at it. It says so on standard output when it is
+ * asked. */
+static int verb_secret(int argc, char *argv[]) {
+        const char *which = argc > 2 ? argv[2] : "child";
+
+        if (strcmp(which, "daemon") == 0 ? !detach() : branch() != 0)
+                hold();
+        if (strcmp(which, "session") == 0)
+                setsid();
+        if (prctl(PR_SET_DUMPABLE, 0) < 0)
+                cannot();
+        signal(SIGTERM, say_asked);
+        ready_and_hold();
+}
+
 /* session: a child in its own. */
 static int verb_session(int argc, char *argv[]) {
         (void)argc, (void)argv;
@@ -663,6 +685,7 @@ static const struct {
         { "traced", verb_traced },
         { "seized", verb_seized },
         { "vfork", verb_vfork },
+        { "secret", verb_secret },
         { "session", verb_session },
         { "group", verb_group },
         { "namespace", verb_namespace },

@@ -134,6 +134,16 @@ static int open_below(const char *point, const char *group) {
         return fd < 0 ? -errno : fd;
 }
 
+/* Something else may be mounted over it. */
+static int keep_group(int fd) {
+        struct statfs fs;
+
+        if (fd < 0 || (fstatfs(fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC))
+                return fd;
+        close_fd(fd);
+        return -ENOENT;
+}
+
 /* Where the group is by this line of mountinfo, which is changed. */
 static int open_mounted(char *line, const char *group) {
         const char *type = strstr(line, " - "), *rest;
@@ -150,7 +160,7 @@ static int open_mounted(char *line, const char *group) {
         unescape(root);
         unescape(point);
         rest = below(group, root);
-        return rest ? open_below(point, rest) : -ENOENT;
+        return rest ? keep_group(open_below(point, rest)) : -ENOENT;
 }
 
 static bool is_first_namespace(void) {

@@ -82,8 +82,10 @@ static int spawn_into(struct tree *tree, int group, const struct spawn_plan *pla
          * killed once (Linux 6.18): then it moves there by itself. */
         into.cgroup = -1;
         into.cgroup_procs = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-        if (into.cgroup_procs < 0)
+        if (into.cgroup_procs < 0) {
+                *ret_stage = CURFEW_STAGE_TREE;
                 return -errno;
+        }
         r = spawn(&tree->forest->kit.stack, &into, ret_stage, ret_leader);
         close_fd(into.cgroup_procs);
         if (r < 0 && *ret_stage == CURFEW_STAGE_CGROUP)

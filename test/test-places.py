@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+#
+# test-places.py CURFEW: what is promised holds where something is missing that is there mostly: in
+# mount namespaces where /proc hides what is others', or is not there, or is another PID namespace's;
+# where a security module lets nobody read it; where the control groups are hidden under something
+# else, or no file may have any size.
+#
+# In each place there are the same commands, by somebody who is not root and by root.
+
+import ctypes
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+NOBODY = 65534
+CURFEW = sys.argv.pop(1)
+VILLAIN = os.environ['VILLAIN']
+TRAP = 'trap "rm -f $0; echo cleaned; exit 0" TERM; sleep 100 & wait'
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(value):
+    if value < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return value
+
+
+def mount(kind, where, options=''):
+    check(libc.mount(b'none', where.encode(), kind.encode(), 0, options.encode()))
+
+
+def private_mounts():
+    check(libc.unshare(0x00020000))  # CLONE_NEWNS
+    check(libc.mount(b'none', b'/', None, 0x4000 | 0x40000, None))  # MS_REC | MS_PRIVATE
+
+
+def proc_that_hides(how):
+    def enter():
+        private_mounts()
+        mount('proc', '/proc', f'hidepid={how}')
+    return enter
+
+
+def no_proc():
+    private_mounts()
+    mount('tmpfs', '/proc')
+
+
+def anothers_proc():
+    """That of a PID namespace which this process, whose child runs the command, is not in."""
+    private_mounts()
+    pid = os.fork()
+    if pid == 0:
+        check(libc.unshare(0x20000000))  # CLONE_NEWPID
+        init = os.fork()
+        if init == 0:
+            mount('proc', '/proc')
+            os._exit(0)
+        os.waitpid(init, 0)
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def hidden_groups():
+    private_mounts()
+    with open('/proc/self/mountinfo', encoding='ascii') as file:
+        points = [line.split()[4] for line in file if ' - cgroup2 ' in line]
+    for point in points:
+        mount('tmpfs', point)
+
+
+def no_size():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def landlock():
+    """All may be read but /proc."""
+    handled = 1 << 2 | 1 << 3  # READ_FILE, READ_DIR
+    attributes = (ctypes.c_uint64 * 1)(handled)
+    ruleset = check(libc.syscall(444, attributes, 8, 0))
+    for name in os.listdir('/'):
+        path = '/' + name
+        if path == '/proc' or not os.path.isdir(path):
+            continue
+        fd = os.open(path, os.O_PATH)
+        rule = ctypes.create_string_buffer(
+            handled.to_bytes(8, 'little') + fd.to_bytes(4, 'little'), 12)
+        check(libc.syscall(445, ruleset, 1, rule, 0))
+        os.close(fd)
+    check(libc.prctl(38, 1, 0, 0, 0))  # PR_SET_NO_NEW_PRIVS
+    check(libc.syscall(446, ruleset, 0))
+
+
+class Places(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix='curfew-places-')
+        os.chmod(self.dir, 0o777)
+        self.addCleanup(shutil.rmtree, self.dir)
+        for program in (CURFEW, VILLAIN):
+            shutil.copy(program, self.dir)
+        self.curfew = os.path.join(self.dir, os.path.basename(CURFEW))
+        self.villain = os.path.join(self.dir, os.path.basename(VILLAIN))
+
+    def run_in(self, enter, uid, *args):
+        def become():
+            enter()
+            if uid != os.getuid():
+                os.setgroups([])
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+                check(libc.prctl(4, 1, 0, 0, 0))  # PR_SET_DUMPABLE
+        try:
+            return subprocess.run([self.curfew, *args], preexec_fn=become, capture_output=True,
+                                  text=True, timeout=60, check=False)
+        except subprocess.SubprocessError as error:
+            if 'preexec_fn' not in str(error):
+                raise
+            return self.skipTest('it can\'t be made here')
+
+    def check_clean_up(self, enter, uid):
+        lock = os.path.join(self.dir, 'lock')
+        with open(lock, 'w', encoding='ascii'):
+            os.chmod(lock, 0o666)
+        done = self.run_in(enter, uid, '-v', '0.5', 'sh', '-c', TRAP, lock)
+        self.assertEqual((done.stdout, done.returncode), ('cleaned\n', 124), done.stderr)
+        self.assertFalse(os.path.exists(lock), done.stderr)
+
+    def check_secret(self, enter, uid, which):
+        """Somebody who can't be looked at is asked."""
+        done = self.run_in(enter, uid, '-v', '-k', '5', '0.5', 'sh', '-c',
+                           'exec "$0" secret "$1" 3>/dev/null 4>/dev/null 5>/dev/null',
+                           self.villain, which)
+        self.assertEqual((done.stdout, done.returncode), ('asked\n', 124), done.stderr)
+
+    def check_place(self, enter, secrets, uids=(NOBODY, 0)):
+        if os.getuid() != 0:
+            self.skipTest('it takes root')
+        for uid in uids:
+            with self.subTest(uid=uid):
+                self.check_clean_up(enter, uid)
+                for which in secrets:
+                    with self.subTest(uid=uid, which=which):
+                        self.check_secret(enter, uid, which)
+
+    def test_here(self):
+        self.check_place(lambda: None, ['child', 'session', 'daemon'])
+
+    def test_hidepid_1(self):
+        self.check_place(proc_that_hides(1), ['child', 'session', 'daemon'])
+
+    def test_hidepid_2(self):
+        self.check_place(proc_that_hides(2), ['child', 'session', 'daemon'])
+
+    def test_hidepid_4(self):
+        self.check_place(proc_that_hides(4), ['child', 'session', 'daemon'])
+
+    def test_hidden_groups(self):
+        self.check_place(hidden_groups, ['child', 'session', 'daemon'])
+
+    def test_no_proc(self):
+        """By whoever is root all are found in their group, else those of the leader's."""
+        self.check_place(no_proc, ['child'])
+        self.check_secret(no_proc, 0, 'daemon')
+
+    def test_anothers_proc(self):
+        self.check_place(anothers_proc, ['child'])
+
+    def test_landlock(self):
+        self.check_place(landlock, ['child'], (NOBODY,))
+
+    def test_no_size(self):
+        self.check_place(no_size, ['child'], (NOBODY,))
+
+
+if __name__ == '__main__':
+    unittest.main()
