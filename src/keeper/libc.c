@@ -2,15 +2,16 @@
 #include "keeper/libc.h"
 #include "sys/call.h"
 
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
 /*
  * The keeper is linked with no C library: what it needs of one is less than the start of one, and
  * there is none that every machine which builds this has in a static form. This is that little,
- * under the names that compilers expect and the rest of the sources use.
+ * under the names that compilers expect and the rest of the sources use. <string.h> has no place
+ * here, as they may be macros in it: strchr() is one in glibc's from 2.43 on.
  */
 
 #if defined(__x86_64__)
