@@ -3,6 +3,7 @@
 
 /* One spawn in a test: the probe with a verb, its descriptors, and what it writes. */
 
+#include "sys/call.h"
 #include "sys/spawn.h"
 #include "test.h"
 
@@ -15,7 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define TRIAL_FDS 16

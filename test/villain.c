@@ -134,7 +134,7 @@ static int verb_daemon(int argc, char *argv[]) {
         (void)argc, (void)argv;
         if (detach()) {
                 ready();
-                syscall(SYS_close_range, 0, ~0U, 0);
+                syscall(__NR_close_range, 0, ~0U, 0);
         }
         hold();
 }

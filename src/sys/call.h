@@ -14,6 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* glibc knows it since 2.33, the kernel's headers since 5.9. */
+#ifndef SYS_close_range
+#define SYS_close_range __NR_close_range
+#endif
+
 /* What a call that maps memory returns, as a pointer; or NULL. */
 static inline void *sys_pointer(long r) {
         return r < 0 && r > -4096 ? NULL : (void *)r; /* NOLINT(performance-no-int-to-ptr) */

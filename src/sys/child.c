@@ -35,6 +35,8 @@ struct pidfd_info_v0 {
 #define PIDFD_SIGNAL_PROCESS_GROUP (1UL << 2)
 #endif
 
+#define BY_PIDFD 3 /* P_PIDFD, which glibc knows since 2.36 */
+
 #define LOST_TIME (CLOCK_SEC / 20)
 #define KILL_TIME (2 * CLOCK_SEC) /* for SIGKILL to show */
 
@@ -63,7 +65,7 @@ static int wait_for(int type, int id, int options, siginfo_t *info, struct child
 }
 
 static int wait_pidfd(int pidfd, int options, siginfo_t *info, struct child_usage *usage) {
-        return wait_for(P_PIDFD, pidfd, options, info, usage);
+        return wait_for(BY_PIDFD, pidfd, options, info, usage);
 }
 
 /* Whether it has, after waiting for that until `deadline` at most. */
