@@ -595,7 +595,7 @@ static void test_shapes_on_a_small_stack(void) {
         pthread_t thread;
 
         assert_eq(pthread_attr_init(&attr), 0);
-        assert_eq(pthread_attr_setstacksize(&attr, 64 << 10), 0);
+        assert_eq(pthread_attr_setstacksize(&attr, 128 << 10), 0);
         assert_eq(pthread_create(&thread, &attr, all_shapes, NULL), 0);
         assert_eq(pthread_join(thread, NULL), 0);
         pthread_attr_destroy(&attr);
