@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+#include_next <sys/syscall.h>
+
+/* As in glibc before 2.33. */
+#undef SYS_close_range
