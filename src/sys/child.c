@@ -222,16 +222,6 @@ int child_signal_and_continue(const struct child *child, int signal) {
         return r;
 }
 
-/* Asked without waiting for it: whoever else waits for stopped children hears of it, too. */
-void child_continue(const struct child *child) {
-        siginfo_t info = { .si_pid = 0 };
-
-        sys_call(SYS_waitid, P_PIDFD, child->pidfd, &info, WSTOPPED | WNOHANG | WNOWAIT | __WALL,
-                NULL);
-        if (info.si_pid != 0)
-                send(child, SIGCONT);
-}
-
 int child_signal_group(const struct child *child, int signal) {
         return (int)sys_call(
                 SYS_pidfd_send_signal, child->pidfd, signal, NULL, PIDFD_SIGNAL_PROCESS_GROUP);

@@ -48,9 +48,6 @@ int child_signal(const struct child *child, int signal);
 /* The same, and SIGCONT after it. */
 int child_signal_and_continue(const struct child *child, int signal);
 
-/* If it is stopped, let it go on. */
-void child_continue(const struct child *child);
-
 /* To the process group that it leads, or led; -ESRCH: that has no member. -EINVAL before Linux 6.9.
  */
 int child_signal_group(const struct child *child, int signal);

@@ -476,8 +476,9 @@ static ssize_t send_order(int socket, char order) {
         return sendmsg(socket, &header, MSG_NOSIGNAL);
 }
 
+/* Not asked whether it is: it may be about to be. */
 void keeper_wake(struct keeper *keeper) {
-        child_continue(&keeper->process);
+        child_signal(&keeper->process, SIGCONT);
 }
 
 int keeper_kill(struct keeper *keeper) {

@@ -100,7 +100,7 @@ void keeper_look(struct keeper *keeper);
 /* Wait for its end, until `deadline` at most. */
 void keeper_await(struct keeper *keeper, int64_t deadline);
 
-/* Let it go on, if somebody has stopped it. */
+/* Let it go on, if somebody has stopped it or is about to. */
 void keeper_wake(struct keeper *keeper);
 
 /* Have it end the tree. */

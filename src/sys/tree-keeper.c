@@ -43,6 +43,8 @@ static void on_leader(struct loop_io *io, uint32_t events _unused_) {
 
         loop_remove(tree->loop, io);
         if (is_kept(tree))
+                keeper_look(&tree->kept->keeper);
+        if (is_kept(tree) && !tree->kept->keeper.leader_known)
                 keeper_wake(&tree->kept->keeper);
         else
                 tree->changed(tree);
@@ -149,8 +151,6 @@ static int look(struct tree *tree, struct child_exit *ret) {
 static void settle(struct tree *tree) {
         _cleanup_(proc_list_deinit) struct proc_list alive = PROC_LIST_NULL;
 
-        if (is_kept(tree))
-                keeper_wake(&tree->kept->keeper);
         if (is_kept(tree) && child_signal(tree->leader, 0) == -ESRCH &&
                 sweep_list(tree->kept->keeper.process.pid, &alive) == 0 && alive.n == 0)
                 keeper_await(&tree->kept->keeper, clock_after(clock_now(), SETTLE_TIME));
