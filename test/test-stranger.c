@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -56,15 +57,6 @@ static struct curfew_cmd command(enum curfew_backend backend) {
         };
 }
 
-/* What is known of a process besides its number is when it was started, in ticks: a stranger that
- * is as old as who had the number before could not be told from it. */
-static void let_a_tick_pass(void) {
-        int64_t until = curfew_now() + 2 * CURFEW_SEC / sysconf(_SC_CLK_TCK);
-
-        while (curfew_now() < until)
-                sched_yield();
-}
-
 static struct pair read_pair(struct curfew_run *run) {
         int fd = curfew_run_take_fd(run, 1);
         struct pair ret;
@@ -74,15 +66,27 @@ static struct pair read_pair(struct curfew_run *run) {
         close(fd);
         assert_eq(sscanf(line, "%d %d", &ret.leader, &ret.child), 2);
         assert_eq(ret.leader, curfew_run_pid(run));
-        let_a_tick_pass();
         return ret;
 }
 
 /* Strangers
  * --------- */
 
-/* A child of ours with this number, that leads a session and a group of the same number; 0 if the
- * number is still taken. */
+/* Of the stranger, who is not to be taken for one of the tree's either. */
+static void fork_child(int ready) {
+        ssize_t n;
+
+        if (syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) == 0) {
+                syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+                for (;;)
+                        syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+        }
+        n = write(ready, "r", 1);
+        (void)n;
+}
+
+/* A child of ours with this number, that leads a session and a group of the same number and has a
+ * child; 0 if the number is still taken. */
 static pid_t try_stranger(pid_t pid) {
         struct clone_args args = {
                 .exit_signal = SIGCHLD,
@@ -90,21 +94,29 @@ static pid_t try_stranger(pid_t pid) {
                 .set_tid_size = 1,
         };
         sigset_t all, old;
+        int ready[2];
+        char c;
         long r;
 
+        assert_eq(pipe2(ready, O_CLOEXEC), 0);
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, &old);
         r = syscall(SYS_clone3, &args, sizeof(args));
         if (r == 0) {
                 syscall(SYS_setsid);
+                fork_child(ready[1]);
                 for (;;)
                         syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
         }
         if (r < 0)
                 assert_eq(errno, EEXIST);
         sigprocmask(SIG_SETMASK, &old, NULL);
-        if (r > 0)
+        close(ready[1]);
+        if (r > 0) {
                 assert_eq(r, pid);
+                assert_eq(read(ready[0], &c, 1), 1);
+        }
+        close(ready[0]);
         return r < 0 ? 0 : pid;
 }
 
@@ -141,17 +153,12 @@ static void check_zombie(pid_t pid) {
         assert_eq(parent, getpid());
 }
 
-/* It has got no signal, and is let go. */
-static void end_stranger(pid_t pid) {
+static void check_pending(pid_t pid) {
         static const char none[] = "0000000000000000";
         char path[64], line[256];
         unsigned lines = 0;
-        int status;
         FILE *file;
 
-        if (pid == 0)
-                return;
-        assert_eq(waitpid(pid, &status, WNOHANG | WUNTRACED), 0);
         snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
         file = fopen(path, "re");
         assert_true(file);
@@ -166,6 +173,25 @@ static void end_stranger(pid_t pid) {
         }
         fclose(file);
         assert_eq(lines, 2);
+}
+
+/* It has got no signal, and neither has its child; and is let go. */
+static void end_stranger(pid_t pid) {
+        char path[64];
+        pid_t child = 0;
+        int status;
+        FILE *file;
+
+        if (pid == 0)
+                return;
+        assert_eq(waitpid(pid, &status, WNOHANG | WUNTRACED), 0);
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+        file = fopen(path, "re");
+        assert_true(file);
+        assert_eq(fscanf(file, "%d", &child), 1);
+        fclose(file);
+        check_pending(child);
+        check_pending(pid);
         assert_eq(kill(pid, SIGKILL), 0);
         assert_eq(waitpid(pid, NULL, 0), pid);
 }
