@@ -91,21 +91,24 @@ static void sweep_namespace(const struct sweep *sweep) {
                 sys_call(SYS_kill, target, SIGCONT);
 }
 
-void children_sweep(const struct children *children, struct sweep *sweep) {
+static void sweep_tree(const struct children *children, struct sweep sweep) {
         struct child leader = { .pid = children->leader, .pidfd = -1 };
 
-        if (sweep->only == children->leader && children->leader_gone)
-                return;
-        if (children->is_namespace) {
-                sweep_namespace(sweep);
-                return;
-        }
         if (!children->leader_gone)
                 leader.pidfd = (int)sys_call(SYS_pidfd_open, leader.pid, 0);
         if (leader.pidfd >= 0)
-                sweep->leader = &leader;
-        sweep->leads_group = leader.pidfd >= 0 && child_signal_group(&leader, 0) == 0;
-        sweep->session = children->session;
-        sweep_descendants(sweep, own_pid());
+                sweep.leader = &leader;
+        sweep.leads_group = leader.pidfd >= 0 && child_signal_group(&leader, 0) == 0;
+        sweep.session = children->session;
+        sweep_descendants(&sweep, own_pid());
         close_fd(leader.pidfd);
+}
+
+void children_sweep(const struct children *children, const struct sweep *sweep) {
+        if (sweep->only == children->leader && children->leader_gone)
+                return;
+        if (children->is_namespace)
+                sweep_namespace(sweep);
+        else
+                sweep_tree(children, *sweep);
 }

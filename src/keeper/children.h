@@ -26,4 +26,4 @@ int children_reap(struct children *children);
 void children_kill(struct children *children);
 
 /* A step to them and all that descends from them. */
-void children_sweep(const struct children *children, struct sweep *sweep);
+void children_sweep(const struct children *children, const struct sweep *sweep);

@@ -197,8 +197,9 @@ union credentials {
 
 /* Of who is in another PID namespace than this the number is 0. */
 static bool is_from_host(const struct keeper_state *keeper, struct msghdr *header) {
-        const struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
-        struct ucred sender;
+        const struct cmsghdr *cmsg =
+                header->msg_controllen >= sizeof(*cmsg) ? header->msg_control : NULL;
+        struct ucred sender = { .pid = -1 };
 
         if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
                 return false;
@@ -208,7 +209,7 @@ static bool is_from_host(const struct keeper_state *keeper, struct msghdr *heade
 
 /* The next order, or 0. Negative: nobody is left to send one. */
 static int read_order(const struct keeper_state *keeper) {
-        union credentials credentials;
+        union credentials credentials = { 0 };
         char order = 0;
         struct iovec byte = { .iov_base = &order, .iov_len = 1 };
         struct msghdr header = { .msg_iov = &byte,
