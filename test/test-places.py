@@ -21,9 +21,6 @@ CURFEW = sys.argv.pop(1)
 VILLAIN = os.environ['VILLAIN']
 TRAP = 'trap "rm -f $0; echo cleaned; exit 0" TERM; sleep 100 & wait'
 
-# Leaks are looked for in /proc, and elsewhere.
-os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
-
 libc = ctypes.CDLL(None, use_errno=True)
 
 
