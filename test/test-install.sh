@@ -27,7 +27,7 @@ meson install -C "$build" --no-rebuild --quiet --destdir "$dir/dest" >"$dir/log"
         { cat "$dir/log" && exit 1; }
 prefix=$(find "$dir/dest" -name curfew.h -printf '%h' | sed 's:/include$::')
 
-for file in bin/curfew include/curfew.h lib/libcurfew.a lib/libcurfew.so lib/libcurfew.so.0 \
+for file in bin/curfew libexec/curfew/curfew-keeper include/curfew.h lib/libcurfew.a lib/libcurfew.so lib/libcurfew.so.0 \
         lib/pkgconfig/libcurfew.pc lib/cmake/curfew/curfewConfig.cmake \
         lib/cmake/curfew/curfewConfigVersion.cmake share/man/man1/curfew.1 \
         share/man/man5/curfew-report.5 share/curfew/report.schema.json \

@@ -173,6 +173,30 @@ class Places(unittest.TestCase):
     def test_landlock(self):
         self.check_place(landlock, ['child'], (NOBODY,))
 
+    def test_no_executable_memory(self):
+        """Where files in memory may not be executed, the one that was installed is."""
+        if os.getuid() != 0:
+            self.skipTest('it takes root')
+        image = os.path.join(os.environ['BUILD'], 'curfew-keeper')
+        script = f"""
+            echo 2 >/proc/sys/vm/memfd_noexec || exit 77
+            mount -t tmpfs none /usr/local && mkdir -p /usr/local/libexec/curfew || exit 77
+            "$0" doctor >"$1/without"
+            cp {image} /usr/local/libexec/curfew/curfew-keeper
+            "$0" doctor >"$1/with"
+            exec setpriv --reuid=65534 --clear-groups "$0" -v -k 5 .5 sh -c \
+                'exec "$0" secret daemon 3>/dev/null 4>/dev/null 5>/dev/null' "$2" """
+        done = subprocess.run(['unshare', '--pid', '--fork', '--mount-proc', 'sh', '-c', script,
+                               self.curfew, self.dir, self.villain],
+                              capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode == 77:
+            self.skipTest('this kernel has no vm.memfd_noexec')
+        with open(os.path.join(self.dir, 'without'), encoding='utf-8') as file:
+            self.assertIn('memfd_noexec', file.read())
+        with open(os.path.join(self.dir, 'with'), encoding='utf-8') as file:
+            self.assertRegex(file.read(), r'keeper +tracked')
+        self.assertEqual((done.stdout, done.returncode), ('asked\n', 124), done.stderr)
+
     def test_no_size(self):
         self.check_place(no_size, ['child'], (NOBODY,))
 

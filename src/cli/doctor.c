@@ -65,18 +65,42 @@ static const char *promise(enum curfew_guarantee guarantee) {
         return "";
 }
 
+/* What is in the way of a process that is to keep others: it executes a file that lies in memory,
+ * or the one that was installed. */
+static const char *advise_on_keeper(int error) {
+        switch (error) {
+        case -ENOENT: return "/proc is not there, another namespace's, or closed: mount one";
+        case -EACCES:
+                return "files in memory may not be executed: sysctl vm.memfd_noexec=1, or install\n"
+                       "libexec/curfew/curfew-keeper where this program was built for";
+        case -EFBIG: return "no file may be as large as a keeper: ulimit -f";
+        case -EAGAIN: return "there may be no more processes: ulimit -u, or the pids controller";
+        case -ENOSYS: return "a filter (seccomp) is in the way, or it is another architecture";
+        default: return "a filter (seccomp) or a limit is in the way";
+        }
+}
+
+static bool is_about_keeper(int error) {
+        return error == -EFBIG || error == -EAGAIN;
+}
+
 /* What to do about it. */
 static const char *advise(enum curfew_backend backend, int error) {
+        bool may_execute = true;
+        enum curfew_guarantee guarantee;
+
+        if (backend != CURFEW_BACKEND_KEEPER && error == -EACCES)
+                may_execute = try(CURFEW_BACKEND_KEEPER, &guarantee) != -EACCES;
+        if (backend != CURFEW_BACKEND_GROUP && (is_about_keeper(error) || !may_execute))
+                return advise_on_keeper(error);
+
         switch (backend) {
         case CURFEW_BACKEND_CGROUP:
                 if (error == -ENOENT)
                         return "no cgroup v2 is mounted here: mount one, such as on /sys/fs/cgroup";
                 return "no group may be made below this one: be root, or have it delegated, as by\n"
                        "systemd-run --user --scope -p Delegate=yes curfew ...";
-        case CURFEW_BACKEND_KEEPER:
-                if (error == -ENOENT)
-                        return "/proc is not there, or another namespace's: mount one";
-                return "a filter (seccomp) or a limit is in the way, or it is another architecture";
+        case CURFEW_BACKEND_KEEPER: return advise_on_keeper(error);
         case CURFEW_BACKEND_PID_NAMESPACE:
                 return "be root, or allow user namespaces: sysctl user.max_user_namespaces,\n"
                        "kernel.unprivileged_userns_clone, "

@@ -55,6 +55,33 @@ static int make_image(void) {
         return r < 0 ? r : steal_fd(&fd);
 }
 
+/* It must be the same, to the last byte. */
+static int open_installed(void) {
+        _cleanup_(close_fdp) int fd = -1;
+        char buf[4096];
+        size_t at = 0;
+        ssize_t n;
+
+        fd = raise_fd(open(CURFEW_LIBEXECDIR "/curfew/" KEEPER_NAME, O_RDONLY | O_CLOEXEC));
+        if (fd < 0)
+                return -errno;
+        while ((n = read(fd, buf, sizeof(buf))) > 0) {
+                if ((size_t)n > keeper_image_size - at ||
+                        memcmp(buf, keeper_image + at, (size_t)n) != 0)
+                        return -ESTALE;
+                at += (size_t)n;
+        }
+        return n < 0 ? -errno : at < keeper_image_size ? -ESTALE : steal_fd(&fd);
+}
+
+/* Where files in memory must not be executed (vm.memfd_noexec, a limit) there may be one that was
+ * installed. */
+static int open_image(void) {
+        int r = make_image(), installed = r < 0 ? open_installed() : -1;
+
+        return installed < 0 ? r : installed;
+}
+
 int keeper_kit_open_host(struct keeper_kit *kit) {
         if (kit->host < 0)
                 kit->host = raise_fd((int)syscall(SYS_pidfd_open, getpid(), 0));
@@ -68,7 +95,7 @@ int keeper_kit_prepare(struct keeper_kit *kit) {
                 return -ENOSYS;
 
         if (kit->image < 0)
-                kit->image = make_image();
+                kit->image = open_image();
         if (kit->image < 0)
                 return kit->image;
         r = keeper_kit_open_host(kit);

@@ -286,10 +286,19 @@ bool proc_is_younger(const struct proc *proc, const struct proc_moment *moment, 
         return now < moment->last && proc->pid <= now;
 }
 
+/* "/memfd:NAME (deleted)", or where it was installed, "…/NAME". */
+static bool is_image(const char *path) {
+        const char *name = strrchr(path, '/');
+        size_t n = strlen(PROC_IMAGE);
+
+        if (strncmp(path, "/memfd:", 7) == 0)
+                return strncmp(path + 7, PROC_IMAGE, n) == 0;
+        return name && strcmp(name + 1, PROC_IMAGE) == 0;
+}
+
 /* Anybody can take the name, but not by accident the program. */
 bool proc_is_keeper(const struct proc *proc) {
-        static const char image[] = "/memfd:" PROC_IMAGE;
-        char text[64] = "";
+        char path[256] = "";
         long n;
         int fd;
 
@@ -298,9 +307,9 @@ bool proc_is_keeper(const struct proc *proc) {
         fd = proc_borrow(proc);
         if (fd < 0)
                 return false;
-        n = sys_call(SYS_readlinkat, fd, "exe", text, sizeof(text) - 1);
+        n = sys_call(SYS_readlinkat, fd, "exe", path, sizeof(path) - 1);
         proc_give_back(proc, fd);
-        return n > 0 && strncmp(text, image, sizeof(image) - 1) == 0;
+        return n > 0 && is_image(path);
 }
 
 unsigned proc_cgroup_depth(const struct proc *proc, const char *prefix) {
