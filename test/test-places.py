@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 NOBODY = 65534
@@ -199,6 +200,41 @@ class Places(unittest.TestCase):
 
     def test_no_size(self):
         self.check_place(no_size, ['child'], (NOBODY,))
+
+
+def own_group():
+    with open('/proc/self/cgroup', encoding='ascii') as file:
+        own = [line[3:].strip() for line in file if line.startswith('0::')][0]
+    with open('/proc/self/mountinfo', encoding='ascii') as file:
+        return [line.split()[4] for line in file if ' - cgroup2 ' in line][0] + own.rstrip('/')
+
+
+class Nested(unittest.TestCase):
+    """One curfew in another's control group."""
+
+    def groups(self):
+        return [name for name in os.listdir(own_group()) if name.startswith('curfew-')]
+
+    def check_none_stays(self, script):
+        if os.getuid() != 0 or not os.access(own_group(), os.W_OK):
+            self.skipTest('no control group can be made')
+        before = self.groups()
+        reader, writer = os.pipe()
+        subprocess.run([CURFEW, '--leave', '20', 'sh', '-c', script, CURFEW],
+                       pass_fds=[writer], check=True)
+        os.close(writer)
+        self.assertEqual(os.read(reader, 1), b'')  # until nobody has the other end
+        os.close(reader)
+        until = time.monotonic() + 20
+        while set(self.groups()) - set(before) and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(set(self.groups()) - set(before), set())
+
+    def test_inner_is_left(self):
+        self.check_none_stays('"$0" 10 sleep .5 & sleep .2')
+
+    def test_inner_is_left_and_killed(self):
+        self.check_none_stays('"$0" 10 sleep 5 & sleep .3; kill -9 $!')
 
 
 if __name__ == '__main__':

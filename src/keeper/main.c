@@ -5,6 +5,7 @@
 #include "keeper/libc.h"
 #include "keeper/life.h"
 #include "sys/call.h"
+#include "sys/cgroup.h"
 #include "sys/keeper.h"
 #include "sys/proc.h"
 
@@ -324,5 +325,7 @@ int keeper_main(int argc, char *argv[]) {
                         keeper.news.empty = keeper.has_news = true;
                 tell(&keeper);
         } while (!ended);
+        if (keeper.guard)
+                cgroup_tidy(KEEPER_GROUPS);
         return 0;
 }

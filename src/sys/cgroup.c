@@ -326,3 +326,22 @@ void cgroup_end(int parent, const char *name) {
         sys_call(SYS_close, group);
         remove_all(parent, name);
 }
+
+/* Its own name only the path tells. */
+void cgroup_tidy(int parent) {
+        char link[32], path[512];
+        const char *name;
+        long above, n;
+
+        dir_append_number(dir_append(link, "/proc/self/fd/"), (uint64_t)parent);
+        n = sys_call(SYS_readlinkat, AT_FDCWD, link, path, sizeof(path) - 1);
+        path[n > 0 ? n : 0] = 0;
+        name = strrchr(path, '/');
+        if (!name || !is_ours(name + 1))
+                return;
+        above = sys_call(SYS_openat, parent, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (above < 0)
+                return;
+        cgroup_remove((int)above, name + 1);
+        sys_call(SYS_close, above);
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sys/forest.h"
 #include "sys/call.h"
+#include "sys/cgroup.h"
 #include "sys/cgroupfs.h"
 #include "sys/memfd.h"
 
@@ -54,6 +55,8 @@ void forest_deinit(struct forest *forest) {
         spares_deinit(&forest->spares);
         if (forest->guarded)
                 keeper_deinit(&forest->guard);
+        if (forest->kit.groups >= 0)
+                cgroup_tidy(forest->kit.groups);
         if (forest->wards)
                 munmap(forest->wards, forest->n_wards * sizeof(*forest->wards));
         close_fd(forest->kit.wards);
