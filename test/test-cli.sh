@@ -246,18 +246,6 @@ for signal in INT TERM HUP QUIT; do
         died_of $signal
 done
 
-# A second one goes on to the next step, whichever it is.
-begin -v --stop TERM:inf,INT:inf 0 sh -c 'trap "" TERM; trap "echo >again" INT
-        sh -c "echo >ready; exec sleep 1000" & wait; wait'
-kill -INT "$pid"
-while ! grep -q 'signal TERM' err; do :; done
-kill -INT "$pid"
-read -r _ <again
-kill -TERM "$pid"
-end
-died_of INT
-err '*TERM*INT*KILL*by step 3 (KILL)'
-
 # In the grace of a deadline the first one takes nothing away.
 begin -v -s CONT -k inf 1 sh -c 'trap "echo >again" USR1
         sh -c "echo >ready; read -r _ <go" & wait; wait; exit 3'

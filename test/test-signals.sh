@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# test-signals.sh PROGRAM: the signals that a command is warned with, and those that it inherits as
-# ignored.
+# test-signals.sh PROGRAM: the signals that a command is warned with, those that it inherits as ignored,
+# and those that ask for its end again.
 #
 # shellcheck disable=SC2016 # what is in single quotes is for another shell
 # shellcheck source=test/cli.sh
@@ -103,17 +103,37 @@ args='nohup'; out 'blocked 0
 sh -c '"$1" -p -s INT .1 sleep 1000 & wait $!' sh "$curfew"
 status=$?; args='-s INT in the background'; status 130
 
-### A hangup is told twice, by the shell and by the kernel, which takes nobody's grace away.
+### Who asks again is not impatient: no grace is cut short by a process.
 
-begin -v --stop leader:TERM:inf 0 sh -c 'trap : TERM; trap "echo >again" USR1
-        sh -c "echo >ready; read -r _ <go" & wait; wait; wait; exit 3'
-kill -HUP "$pid"
-while ! grep -q 'signal TERM' err; do :; done
-kill -HUP "$pid"
-kill -USR1 "$pid"
-read -r _ <again
-echo >go
-end
-exited 3
+# PWR comes through after all that was sent before it, having a higher number.
+for signal in HUP INT QUIT TERM; do
+        begin -v --stop leader:TERM:inf,WINCH:inf 0 sh -c 'trap : TERM; trap "echo >again" PWR
+                sh -c "echo >ready; read -r _ <go" & wait; wait; wait; exit 3'
+        kill -TERM "$pid"
+        while ! grep -q 'signal TERM' err; do :; done
+        kill -$signal "$pid"
+        kill -PWR "$pid"
+        read -r _ <again
+        echo >go
+        end
+        exited 3
+        case $(cat err) in *WINCH*) fail "a second $signal goes on: $(cat err)" ;; esac
+done
+
+# Nor is a clean-up that has begun: GNU timeout asks its child and then the group that both are in, as a
+# curfew around this one asks it and its keeper.
+cleanup='trap "sleep .1; echo cleaned; exit 3" TERM
+        sh -c "echo >ready; exec sleep 1000" & wait; wait'
+for outer in timeout "$curfew"; do
+        for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+                args="under $outer, round $round"
+                "$outer" -k 60 60 "$curfew" -v -k 50 60 sh -c "$cleanup" >out 2>err &
+                read -r _ <ready
+                kill -TERM $!
+                wait $!
+                out cleaned
+                err '*exit status 3; *by step 1 (TERM)*'
+        done
+done
 
 finish

@@ -189,6 +189,24 @@ def test_term_stops_at_once():
         term.expect_status(3)
 
 
+def test_job_that_is_killed():
+    """By the shell, which asks all of it, and again: who asks twice takes no clean-up's time away."""
+    script = 'trap "sleep .3; echo cleaned; exit 3" TERM; ' + \
+        'sh -c "echo started; exec sleep 1000" & wait; wait'
+    with shell() as term:
+        os.mkfifo(term.path("log"))
+        term.line(f"$C -v -k 50 1h sh -c '{script}' >log 2>&1 &")
+        with open(term.path("log"), encoding="ascii") as log:
+            assert log.readline() == "started\n"
+            term.line("kill %1")
+            seen = ""
+            while "sending signal TERM" not in seen:
+                seen += log.readline()
+            term.line("kill %1")
+            seen += log.read()
+            assert "cleaned\n" in seen and "by step 1 (TERM)" in seen, seen
+
+
 def test_group_of_its_own():
     """A plan that asks a group needs one that isn't the shell's: there Ctrl-C reaches curfew."""
     with shell() as term:

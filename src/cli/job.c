@@ -26,10 +26,13 @@
  * One command in a loop around the supervisor and the signals that curfew receives.
  *
  * The first signal that asks for an end cancels the context, and the stop plan runs just as it does
- * at the deadline. Any further one says that this takes too long, and goes on to the plan's next
- * step. One signal never does both, so that a Ctrl-C within the grace of a deadline doesn't take
- * away a clean-up that is going on. What the terminal sends may be for the command alone: see
- * terminal.c.
+ * at the deadline. A further one says that this takes too long, and goes on to the plan's next
+ * step, but only if a person has pressed a key for it. A process that sends one again is not
+ * impatient: GNU timeout sends its child two at once, a service manager asks everybody in a service
+ * and the shell everybody in a job, this process and what it supervises; none of them wants a
+ * clean-up to be cut short, and whoever does has SIGKILL. One signal never does both, so that a
+ * Ctrl-C within the grace of a deadline doesn't take away a clean-up that is going on. What the
+ * terminal sends may be for the command alone: see terminal.c.
  *
  * What curfew exits with is decided at the end, from the result alone: see verdict.c.
  */
@@ -239,7 +242,7 @@ static void stop_by(struct job *job, int signal) {
 }
 
 static void handle_signal(struct job *job, int signal, bool from_terminal) {
-        bool is_interrupt = signal == SIGINT || signal == SIGQUIT;
+        bool is_key = from_terminal && (signal == SIGINT || signal == SIGQUIT);
 
         if (signal == SIGCHLD) /* it has woken us, that is all */
                 return;
@@ -249,12 +252,11 @@ static void handle_signal(struct job *job, int signal, bool from_terminal) {
                 terminal_note_stop(&job->terminal, leader_of(job), from_terminal);
         else if (!signals_is_stop(signal))
                 curfew_run_signal(job->run, CURFEW_LEADER, signal);
-        else if (from_terminal && is_interrupt &&
-                 terminal_leaves_interrupt(&job->terminal, leader_of(job)))
+        else if (is_key && terminal_leaves_interrupt(&job->terminal, leader_of(job)))
                 return;
         else if (!job->stopped_by)
                 stop_by(job, signal);
-        else if (signal != SIGHUP) /* a hangup is told by the shell and by the kernel */
+        else if (is_key)
                 curfew_run_skip(job->run);
 }
 
