@@ -380,7 +380,8 @@ enum curfew_guarantee {
  * A step reaches each process once, also one that is being forked as it is taken; not what a
  * process forks in answer to it, which may be its way of cleaning up. The tree of another curfew
  * within this one is left to that one, which is asked like any process and stops it by its own
- * plan. SIGKILL reaches everything.
+ * plan. Who has the signal from elsewhere already, curfew_run_note_signal() can have left out.
+ * SIGKILL reaches everything.
  */
 struct curfew_step {
         int signal;
@@ -608,9 +609,10 @@ struct curfew_output {
 struct curfew_step_taken {
         int signal;
         enum curfew_whom whom;
-        int64_t at;       /* since the start */
-        unsigned reached; /* so many processes got the signal, as far as could be counted */
-        int error;        /* 0, or the negative errno that kept it from one of them */
+        int64_t at;        /* since the start */
+        unsigned reached;  /* so many processes got the signal, as far as could be counted */
+        int error;         /* 0, or the negative errno that kept it from one of them */
+        unsigned left_out; /* so many had it from elsewhere: see curfew_run_note_signal() */
 };
 
 struct curfew_result {
@@ -768,6 +770,21 @@ int curfew_run_take_fd(struct curfew_run *run, int fd);
  * Else what kept it from all of them, such as -EPERM; what kept it from some is not told.
  */
 int curfew_run_signal(struct curfew_run *run, enum curfew_whom whom, int signal);
+
+/*
+ * Say that all of the run that is in the caller's process group has just got a signal from
+ * elsewhere: a key at a terminal sends SIGINT to its whole foreground group, to the caller and to
+ * its commands with CURFEW_SAME_GROUP. They may be cleaning up now, which the same signal from the
+ * stop plan would cut short. So the next step with this signal, whoever takes it, leaves them out,
+ * and what has been forked since, for as long as the step's grace; or CURFEW_GRACE, where that is
+ * longer or the grace has no end. It reaches all others, and its own grace is what it always is.
+ *
+ * It asks for no end: a command that lives on after the signal does so. For a command that leads a
+ * group of its own, or has left the caller's, it means nothing.
+ *
+ * -ESRCH: the run has ended. -EINVAL: no such signal, or SIGKILL.
+ */
+int curfew_run_note_signal(struct curfew_run *run, int signal);
 
 /*
  * Who is in the tree now: the processes that live, up to `n` of them written to `ret`, in no order.

@@ -150,6 +150,15 @@ _public_ int curfew_run_signal(struct curfew_run *run, enum curfew_whom whom, in
         return step_send(&run->tree, whom, signal);
 }
 
+_public_ int curfew_run_note_signal(struct curfew_run *run, int signal) {
+        if (signal <= 0 || signal > SIGRTMAX || signal == SIGKILL)
+                return -EINVAL;
+        if (run_has_ended(run))
+                return -ESRCH;
+        run_hear(run, signal);
+        return 0;
+}
+
 _public_ int curfew_run_processes(struct curfew_run *run, struct curfew_process ret[], size_t n) {
         return run_has_ended(run) ? -ESRCH : step_list(&run->tree, ret, n);
 }

@@ -280,6 +280,13 @@ void run_skip(struct curfew_run *run) {
         proceed(run);
 }
 
+void run_hear(struct curfew_run *run, int signal) {
+        int64_t now = clock_now();
+
+        if (tree_hear(&run->tree, signal, now))
+                stop_hear(&run->stop, signal, now);
+}
+
 static void on_timer(struct loop_timer *timer) {
         struct curfew_run *run = container_of(timer, struct curfew_run, timer);
         int err = stop_is_asked(&run->stop) ? 0 : curfew_ctx_err(run->watch.ctx);

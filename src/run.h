@@ -64,6 +64,9 @@ static inline bool run_has_ended(const struct curfew_run *run) {
 void run_stop(struct curfew_run *run);
 void run_skip(struct curfew_run *run);
 
+/* Whoever of it is in the caller's process group has got this signal from elsewhere. */
+void run_hear(struct curfew_run *run, int signal);
+
 /* Somebody has asked whoever keeps its tree. */
 void run_ask_from_outside(struct curfew_run *run);
 

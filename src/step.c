@@ -37,6 +37,7 @@ void step_take(struct tree *tree, const struct stop *stop, const struct curfew_s
         struct curfew_result *result) {
         struct curfew_step_taken *taken = &result->steps[result->n_steps++];
         bool cont = step->signal != SIGKILL && stop_signal_terminates(step->signal);
+        struct tree_count count;
 
         *taken = (struct curfew_step_taken){
                 .signal = step->signal,
@@ -47,21 +48,23 @@ void step_take(struct tree *tree, const struct stop *stop, const struct curfew_s
                 taken->error = kill_tree(tree, result);
                 taken->reached = result->killed;
         } else {
-                taken->error = tree_signal(tree, step, cont, &taken->reached);
+                taken->error = tree_signal(tree, step, cont, stop->is_heard, &count);
+                taken->reached = count.reached;
+                taken->left_out = count.left_out;
         }
-        tree_note(tree, stop->taken, stop->due);
+        tree_note(tree, stop->taken, stop->due, stop->is_heard);
 }
 
 int step_send(struct tree *tree, enum curfew_whom whom, int signal) {
         const struct curfew_step step = { .signal = signal, .whom = whom };
-        unsigned reached = 0;
+        struct tree_count count = { 0 };
         int r;
 
         if (whom == CURFEW_GROUP && !tree->own_group)
                 return -EINVAL;
-        r = tree_signal(tree, &step, false, &reached);
-        if (reached > 0)
-                return (int)reached;
+        r = tree_signal(tree, &step, false, false, &count);
+        if (count.reached > 0)
+                return (int)count.reached;
         return r < 0 ? r : -ESRCH;
 }
 

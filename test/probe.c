@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,54 @@ static int verb_burn(int argc, char *argv[]) {
         return 0;
 }
 
+static void say_of(const char *name, const char *what) {
+        char line[64];
+        int n = snprintf(line, sizeof(line), "%s %s\n", name, what);
+
+        if (write(1, line, (size_t)n) < n)
+                _exit(1);
+}
+
+/* Until TERM. If it answers, it does so once, by a process. */
+static void hear(const char *name, bool answers) {
+        sigset_t set;
+        int number;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        say_of(name, "up");
+        while (sigwait(&set, &number) == 0 && number != SIGTERM) {
+                say_of(name, "asked");
+                if (answers && fork() == 0) {
+                        setsid();
+                        name = "answer";
+                        say_of(name, "up");
+                }
+                answers = false;
+        }
+        _exit(0);
+}
+
+/* hear: say of each INT who gets it, the leader or a daemon of its, or what the leader
+ * forks in answer to the first unless it is to be quiet: that is in a session of its own, as the
+ * daemon is. TERM ends them. */
+static int verb_hear(int argc, char *argv[]) {
+        sigset_t set;
+
+        (void)argc, (void)argv;
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        if (fork() == 0) {
+                setsid();
+                hear("daemon", false);
+        }
+        hear("leader", true);
+        return 0;
+}
+
 static const struct {
         const char *verb;
         int (*fn)(int argc, char *argv[]);
@@ -194,6 +243,7 @@ static const struct {
         { "wait", verb_wait },
         { "outlive", verb_outlive },
         { "burn", verb_burn },
+        { "hear", verb_hear },
 };
 
 int main(int argc, char *argv[]) {

@@ -157,6 +157,81 @@ static void test_resume(void) {
         assert_eq(step.signal, SIGKILL);
 }
 
+/* A signal that has come from elsewhere asks for nothing, but counts for one step with it, while
+ * who has got it may be busy. */
+static void test_heard(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, two_steps, CURFEW_UNTIL_OUTPUT, 0);
+        stop_hear(&stop, SIGINT, 100);
+        assert_eq(stop.state, STOP_RUNNING);
+        assert_eq(stop.due, CLOCK_NEVER);
+        assert_eq(stop_handle(&stop, STOP_ASK, 200, &step), STOP_STEP);
+        assert_eq(step.signal, SIGINT);
+        assert_true(stop.is_heard);
+        assert_eq(stop.due, 200 + 5 * CURFEW_SEC);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_false(stop.is_heard);
+
+        /* It is another one's. */
+        stop_init(&stop, two_steps, CURFEW_UNTIL_OUTPUT, 0);
+        stop_hear(&stop, SIGTERM, 100);
+        stop_handle(&stop, STOP_ASK, 200, &step);
+        assert_false(stop.is_heard);
+        stop_handle(&stop, STOP_SKIP, 300, &step);
+        assert_eq(step.signal, SIGTERM);
+        assert_true(stop.is_heard);
+        stop_handle(&stop, STOP_SKIP, 400, &step);
+        assert_eq(step.signal, SIGKILL);
+        assert_false(stop.is_heard);
+
+        /* A keeper doesn't know more of it than its host did. */
+        stop_resume(&stop, two_steps, 0, CLOCK_NEVER);
+        stop_hear(&stop, SIGINT, 100);
+        stop_handle(&stop, STOP_ASK, 200, &step);
+        assert_true(stop.is_heard);
+}
+
+static bool is_heard_after(int64_t grace, int64_t time) {
+        const struct curfew_step plan[CURFEW_MAX_STEPS] = { { .signal = SIGINT, .grace = grace } };
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, plan, CURFEW_UNTIL_OUTPUT, 0);
+        stop_hear(&stop, SIGINT, 5);
+        stop_handle(&stop, STOP_ASK, 5 + time, &step);
+        return stop.is_heard;
+}
+
+static void test_heard_for_how_long(void) {
+        static const int64_t short_graces[] = { CURFEW_NO_GRACE, 0, 1, CURFEW_GRACE,
+                CURFEW_FOREVER };
+
+        for (size_t i = 0; i < ARRAY_SIZE(short_graces); ++i) {
+                assert_true(is_heard_after(short_graces[i], CURFEW_GRACE - 1));
+                assert_false(is_heard_after(short_graces[i], CURFEW_GRACE));
+        }
+        assert_true(is_heard_after(CURFEW_HOUR, CURFEW_HOUR - 1));
+        assert_false(is_heard_after(CURFEW_HOUR, CURFEW_HOUR));
+}
+
+/* The same signal twice in a plan: it counts for the first alone, however soon the second comes. */
+static void test_heard_once(void) {
+        const struct curfew_step plan[CURFEW_MAX_STEPS] = { { .signal = SIGINT, .grace = 1 },
+                { .signal = SIGINT } };
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, plan, CURFEW_UNTIL_OUTPUT, 0);
+        stop_hear(&stop, SIGINT, 100);
+        stop_handle(&stop, STOP_ASK, 100, &step);
+        assert_true(stop.is_heard);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGINT);
+        assert_false(stop.is_heard);
+}
+
 /* The leader's exit cuts nothing short, an empty tree does. */
 static void test_grace_belongs_to_the_tree(void) {
         struct curfew_step step = { 0 };
@@ -261,6 +336,9 @@ int main(void) {
         test_linger();
         test_leftovers();
         test_resume();
+        test_heard();
+        test_heard_for_how_long();
+        test_heard_once();
         test_grace_belongs_to_the_tree();
         test_every_sequence();
         test_terminating_signals();

@@ -21,6 +21,12 @@
  * KILLED and LINGERING end at theirs. So from the moment that the leader exits, or that somebody
  * asks, an end is scheduled, unless the caller wrote CURFEW_FOREVER.
  *
+ * A signal that comes from elsewhere is no event: it asks for no end. But who has got it may be
+ * busy with what the step of the same signal would ask for, and is left out of that one step. They
+ * are given the time that the plan's author gives them for it, and CURFEW_GRACE where that is
+ * shorter, since they don't know of the plan, or has no end, in which nothing else would ask them.
+ * The step counts from when it is taken, as ever.
+ *
  * That asking happens at most once can be read off the first column. That the leader's exit stops
  * no plan can be read off the fourth: the grace belongs to the tree, and only an empty tree (MET)
  * ends a run early once it has been asked.
@@ -79,10 +85,25 @@ static bool is_final(const struct curfew_step *step) {
         return step->signal == SIGKILL && step->whom == CURFEW_TREE;
 }
 
+void stop_hear(struct stop *stop, int signal, int64_t at) {
+        stop->heard = signal;
+        stop->heard_at = at;
+}
+
+static bool has_been_heard(const struct stop *stop, const struct curfew_step *step, int64_t now) {
+        bool is_longer = step->grace > CURFEW_GRACE && step->grace < CURFEW_FOREVER;
+        int64_t busy = is_longer ? step->grace : CURFEW_GRACE;
+
+        return step->signal == stop->heard && now < clock_after(stop->heard_at, busy);
+}
+
 static void take_step(struct stop *stop, int64_t now, struct curfew_step *ret_step) {
         struct curfew_step step = next_step(stop);
 
         ++stop->taken;
+        stop->is_heard = has_been_heard(stop, &step, now);
+        if (stop->is_heard)
+                stop->heard = 0;
         if (is_final(&step)) {
                 stop->state = STOP_KILLED;
                 stop->due = clock_after(now, STOP_GIVE_UP);

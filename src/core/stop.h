@@ -44,6 +44,10 @@ struct stop {
         enum curfew_until until;
         enum stop_state state;
         int64_t due; /* when STOP_TIME is to come, or CLOCK_NEVER */
+
+        int heard; /* a signal that the processes have got from elsewhere, or 0; and when */
+        int64_t heard_at;
+        bool is_heard; /* the step that was taken last is not for who has got its signal so */
 };
 
 /* The plan is as a command has it, ended by a step with signal 0 if there are fewer than
@@ -54,6 +58,9 @@ void stop_init(
 /* The life of a run that somebody else has brought this far: `taken` steps, the next one at `due`.
  * A SIGKILL to the tree counts as not yet taken, since it can be repeated. */
 void stop_resume(struct stop *stop, const struct curfew_step *plan, unsigned taken, int64_t due);
+
+/* The processes, or some of them, have got this signal from elsewhere. */
+void stop_hear(struct stop *stop, int signal, int64_t at);
 
 /* What the event means now. For STOP_STEP the step is written to *ret_step: it is to be taken at
  * once, and its grace has begun. Later events of a run that has ended mean nothing. */

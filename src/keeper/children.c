@@ -87,7 +87,7 @@ void children_kill(struct children *children) {
 static void sweep_namespace(const struct sweep *sweep) {
         pid_t target = sweep->only > 0 ? sweep->only : sweep->group > 0 ? -sweep->group : -1;
 
-        if (sys_call(SYS_kill, target, sweep->signal) == 0 && sweep->cont)
+        if (sys_call(SYS_kill, target, sweep->heard ? 0 : sweep->signal) == 0 && sweep->cont)
                 sys_call(SYS_kill, target, SIGCONT);
 }
 

@@ -47,6 +47,7 @@ bool life_begin(struct life *life, const struct ward *ward, struct children *chi
         *life = (struct life){ .children = children, .events = -1 };
         read_ward(life, ward);
         stop_resume(&life->stop, life->ward.plan, life->ward.taken, life->ward.due);
+        stop_hear(&life->stop, life->ward.heard, life->ward.heard_at);
         if (children)
                 return true;
         if (!cgroup_is_name(life->ward.cgroup))
@@ -87,6 +88,7 @@ static void take_step(const struct life *life, const struct curfew_step *step) {
         struct sweep sweep = {
                 .signal = step->signal,
                 .cont = step->signal != SIGKILL && stop_signal_terminates(step->signal),
+                .heard = life->stop.is_heard ? &life->ward.who : NULL,
         };
 
         if (step->whom == CURFEW_GROUP && life->ward.leads_group)

@@ -198,8 +198,8 @@ union credentials {
 
 /* Of who is in another PID namespace than this the number is 0. */
 static bool is_from_host(const struct keeper_state *keeper, struct msghdr *header) {
-        const struct cmsghdr *cmsg =
-                header->msg_controllen >= sizeof(*cmsg) ? header->msg_control : NULL;
+        const struct cmsghdr *cmsg = header->msg_controllen >= sizeof(*cmsg) ? header->msg_control
+                                                                             : NULL;
         struct ucred sender = { .pid = -1 };
 
         if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)

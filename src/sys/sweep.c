@@ -32,6 +32,10 @@
  * asks for no end is for the processes and not for the keepers; nor for the program of that name,
  * which would pass it on to its command. SIGKILL is for all.
  *
+ * What a group has heard from elsewhere, it isn't told again. Its clean-up may be under way, so
+ * what has been forked since is left out, too, wherever it is: from the tick of the clock on in
+ * which the signal came, since a start isn't told more closely.
+ *
  * Nothing here waits.
  */
 
@@ -47,12 +51,30 @@ static void count(struct sweep *sweep, int r) {
                 sweep->error = r;
 }
 
+static bool has_heard(const struct sweep *sweep, const struct proc *proc) {
+        return sweep->heard &&
+               (proc->group == sweep->heard->group || proc->start >= sweep->heard->tick);
+}
+
+/* What is sent to who has heard the signal: only a stopped one has not taken it yet. */
+static int nudge(const struct sweep *sweep) {
+        return sweep->cont ? SIGCONT : 0;
+}
+
+static void leave_out(struct sweep *sweep, int r) {
+        sweep->left_out += r != -ESRCH;
+}
+
 void sweep_leader(struct sweep *sweep) {
-        int r = sweep->cont ? child_signal_and_continue(sweep->leader, sweep->signal)
-                            : child_signal(sweep->leader, sweep->signal);
+        const struct child *leader = sweep->leader;
 
         sweep->reached_leader = true;
-        count(sweep, r);
+        if (sweep->heard && sys_call(SYS_getpgid, leader->pid) == sweep->heard->group)
+                leave_out(sweep, child_signal(leader, nudge(sweep)));
+        else if (sweep->cont)
+                count(sweep, child_signal_and_continue(leader, sweep->signal));
+        else
+                count(sweep, child_signal(leader, sweep->signal));
 }
 
 static bool is_leader(const struct sweep *sweep, const struct proc *proc) {
@@ -66,7 +88,10 @@ void sweep_process(struct sweep *sweep, const struct proc *proc) {
                         sweep_leader(sweep);
                 return;
         }
-        count(sweep, proc_signal(proc, sweep->signal, sweep->cont));
+        if (has_heard(sweep, proc))
+                leave_out(sweep, proc_signal(proc, nudge(sweep), false));
+        else
+                count(sweep, proc_signal(proc, sweep->signal, sweep->cont));
 }
 
 /* Who is another's */
@@ -164,7 +189,7 @@ static bool is_ours(const struct sweep *sweep, const struct proc_list *list, pid
 
                 if (proc->group != group)
                         continue;
-                if (list->items[i].anothers || list->items[i].done)
+                if (list->items[i].anothers || list->items[i].done || has_heard(sweep, proc))
                         return false;
                 ours = ours || (sweep->session > 0 && proc->session != sweep->session);
         }

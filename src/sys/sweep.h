@@ -7,6 +7,13 @@
 #include "sys/child.h"
 #include "sys/proc-list.h"
 
+/* Who has got a signal from elsewhere, as from a key at a terminal. (Who that is in a PID namespace
+ * its init doesn't know, and tells nobody again.) */
+struct sweep_heard {
+        pid_t group;
+        uint64_t tick; /* when, as in proc.start */
+};
+
 struct sweep {
         int signal;
         bool cont;                  /* SIGCONT after it: it asks for an end */
@@ -15,8 +22,10 @@ struct sweep {
         const struct child *leader; /* whose pidfd is known already; or NULL */
         bool leads_group;           /* … and who leads a process group that it stands for, too */
         pid_t session;              /* where there may be others than the tree's; or 0: anywhere */
+        const struct sweep_heard *heard; /* who is left out by it; or NULL */
         bool reached_leader;
         unsigned reached;
+        unsigned left_out;
         int error; /* the first that kept it from a process that is there */
 };
 

@@ -91,8 +91,8 @@ int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_sta
 }
 
 /* Wherever the leader has gone, there is a pidfd of it. */
-int tree_signal(
-        struct tree *tree, const struct curfew_step *step, bool cont, unsigned *ret_reached) {
+int tree_signal(struct tree *tree, const struct curfew_step *step, bool cont, bool heard,
+        struct tree_count *ret) {
         struct sweep sweep = {
                 .signal = step->signal,
                 .cont = cont,
@@ -100,6 +100,7 @@ int tree_signal(
                 .leader = tree->leader,
                 .leads_group = tree->own_group && tree->forest->pins_groups,
                 .session = getsid(0),
+                .heard = heard ? &tree->heard : NULL,
         };
         int r = 0;
 
@@ -111,7 +112,7 @@ int tree_signal(
         if (step->whom != CURFEW_GROUP && !sweep.reached_leader)
                 sweep_leader(&sweep);
 
-        *ret_reached = sweep.reached;
+        *ret = (struct tree_count){ sweep.reached, sweep.left_out };
         return r < 0 ? r : sweep.error;
 }
 
@@ -157,7 +158,7 @@ int64_t tree_pause(const struct tree *tree) {
         return tree->backend->pause ? tree->backend->pause(tree) : CLOCK_NEVER;
 }
 
-void tree_note(struct tree *tree, unsigned taken, int64_t due) {
+void tree_note(struct tree *tree, unsigned taken, int64_t due, bool heard) {
         struct ward *ward;
 
         if (tree->ward == TREE_NO_WARD)
@@ -165,6 +166,24 @@ void tree_note(struct tree *tree, unsigned taken, int64_t due) {
         ward = &tree->forest->wards[tree->ward];
         ward->due = due;
         ward->taken = taken;
+        if (heard)
+                ward->heard = 0;
+}
+
+static bool is_in_our_group(const struct tree *tree) {
+        return !tree->own_group &&
+               (tree->leader->reaped || getpgid(tree->leader->pid) == getpgrp());
+}
+
+/* A leader that has left the group has not got it, nor has what it forks. */
+bool tree_hear(struct tree *tree, int signal, int64_t now) {
+        if (!is_in_our_group(tree))
+                return false;
+        tree->heard.group = getpgrp();
+        tree->heard.tick = (uint64_t)((now - clock_boot()) / (CLOCK_SEC / PROC_TICKS));
+        if (tree->ward != TREE_NO_WARD)
+                ward_hear(&tree->forest->wards[tree->ward], signal, now, &tree->heard);
+        return true;
 }
 
 void tree_settle(struct tree *tree) {

@@ -64,6 +64,7 @@ struct tree {
         bool leader_is_ours;  /* our own child, whose exit its pidfd tells; else `changed` tells */
         bool asked;           /* somebody outside wants it to be stopped */
         size_t ward;          /* in the forest; or TREE_NO_WARD */
+        struct sweep_heard heard;           /* who has got a signal from elsewhere */
         void (*changed)(struct tree *tree); /* something here is not what it was */
 
         /* Of tree_group: the processes that are being watched. */
@@ -89,10 +90,16 @@ void tree_deinit(struct tree *tree);
 int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
         struct child *ret_leader);
 
-/* Send the step's signal, once, to each process that it means, and SIGCONT after it if `cont`.
- * Counts in *ret_reached; the error is the first that kept it from a process that is there. */
-int tree_signal(
-        struct tree *tree, const struct curfew_step *step, bool cont, unsigned *ret_reached);
+/* Whom a signal has reached, and who was left out. */
+struct tree_count {
+        unsigned reached, left_out;
+};
+
+/* Send the step's signal, once, to each process that it means, and SIGCONT after it if `cont`; if
+ * `heard`, not to who has heard it. The error is the first that kept it from a process that is
+ * there. */
+int tree_signal(struct tree *tree, const struct curfew_step *step, bool cont, bool heard,
+        struct tree_count *ret);
 
 /* SIGKILL to all; who that is, is written to *ret first. */
 int tree_kill(struct tree *tree, struct proc_list *ret);
@@ -100,8 +107,13 @@ int tree_kill(struct tree *tree, struct proc_list *ret);
 /* Should that not have reached everything. */
 void tree_kill_again(struct tree *tree);
 
-/* Should the host be killed: so many steps have been taken, and the next one is at `due`. */
-void tree_note(struct tree *tree, unsigned taken, int64_t due);
+/* Should the host be killed: so many steps have been taken, and the next one is at `due`; if
+ * `heard`, the last one has left out who had heard its signal, as no other is to. */
+void tree_note(struct tree *tree, unsigned taken, int64_t due, bool heard);
+
+/* Whoever of the tree is in this process's group has got this signal from elsewhere, now. False:
+ * its leader isn't. */
+bool tree_hear(struct tree *tree, int signal, int64_t now);
 
 /* Before a request to stop: what has ended by itself must be known to have. */
 void tree_settle(struct tree *tree);

@@ -15,9 +15,15 @@ struct ward {
         _Atomic uint32_t used;  /* written last, and cleared first */
         _Atomic uint32_t taken; /* steps that have been taken: written after the step, and … */
         _Atomic int64_t due;    /* … after the time at which the next one is */
+        _Atomic int heard;      /* a signal that has come from elsewhere, or 0: written after … */
+        int64_t heard_at;       /* … when, … */
+        struct sweep_heard who; /* … and who has got it */
         bool detach;
         bool leads_group; /* the leader has a process group of its own */
         pid_t leader;     /* of a tree in a control group; a keeper knows its own */
         struct curfew_step plan[CURFEW_MAX_STEPS];
         char cgroup[CGROUP_NAME_MAX]; /* below the host's; or empty: it is the keeper's children */
 };
+
+/* Note a signal that has come from elsewhere. */
+void ward_hear(struct ward *ward, int signal, int64_t now, const struct sweep_heard *who);
