@@ -36,7 +36,8 @@
  *    which says what it changes.
  *  - The keepers are children of the caller's too: they raise SIGCHLD, and a wait for any child may
  *    reap them, which does no harm.
- *  - After fork(2) without exec, the child must not use or free what it inherited from curfew.
+ *  - After fork(2) without exec, the child must not use or free what it inherited from curfew,
+ *    except as curfew_run_note_listener() says.
  *
  * Linux 5.10 or newer. The header needs the names of POSIX.1-2008: -std=gnu…, or
  * _POSIX_C_SOURCE=200809L.
@@ -785,6 +786,18 @@ int curfew_run_signal(struct curfew_run *run, enum curfew_whom whom, int signal)
  * -ESRCH: the run has ended. -EINVAL: no such signal, or SIGKILL.
  */
 int curfew_run_note_signal(struct curfew_run *run, int signal);
+
+/*
+ * Somebody else in the group, who gets the signal as well, may kill the caller for it, before it
+ * has come to that call. A fork of the caller can be there to make it instead: one that stays in
+ * the group with the signal blocked, executes no other program and calls nothing else of curfew's.
+ * If its pid is told here, whoever stops the run after the caller's death waits for this one's end
+ * first, for half a second at most; but for the init of a PID namespace, which doesn't see it. 0:
+ * there is none any more.
+ *
+ * -ESRCH: the run has ended.
+ */
+int curfew_run_note_listener(struct curfew_run *run, pid_t listener);
 
 /*
  * Who is in the tree now: the processes that live, up to `n` of them written to `ret`, in no order.

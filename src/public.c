@@ -159,6 +159,13 @@ _public_ int curfew_run_note_signal(struct curfew_run *run, int signal) {
         return 0;
 }
 
+_public_ int curfew_run_note_listener(struct curfew_run *run, pid_t listener) {
+        if (run_has_ended(run))
+                return -ESRCH;
+        tree_listen(&run->tree, listener);
+        return 0;
+}
+
 _public_ int curfew_run_processes(struct curfew_run *run, struct curfew_process ret[], size_t n) {
         return run_has_ended(run) ? -ESRCH : step_list(&run->tree, ret, n);
 }

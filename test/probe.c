@@ -212,13 +212,13 @@ static void hear(const char *name, bool answers) {
         _exit(0);
 }
 
-/* hear: say of each INT who gets it, the leader or a daemon of its, or what the leader
+/* hear [quiet]: say of each INT who gets it, the leader or a daemon of its, or what the leader
  * forks in answer to the first unless it is to be quiet: that is in a session of its own, as the
  * daemon is. TERM ends them. */
 static int verb_hear(int argc, char *argv[]) {
         sigset_t set;
 
-        (void)argc, (void)argv;
+        (void)argv;
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
@@ -227,7 +227,7 @@ static int verb_hear(int argc, char *argv[]) {
                 setsid();
                 hear("daemon", false);
         }
-        hear("leader", true);
+        hear("leader", argc == 2);
         return 0;
 }
 

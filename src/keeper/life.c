@@ -45,6 +45,8 @@ bool life_begin(struct life *life, const struct ward *ward, struct children *chi
         _cleanup_(close_fdp) int group = -1;
 
         *life = (struct life){ .children = children, .events = -1 };
+        if (!children || !children->is_namespace) /* where it has no number */
+                ward_await_listener(ward);
         read_ward(life, ward);
         stop_resume(&life->stop, life->ward.plan, life->ward.taken, life->ward.due);
         stop_hear(&life->stop, life->ward.heard, life->ward.heard_at);

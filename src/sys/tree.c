@@ -186,6 +186,11 @@ bool tree_hear(struct tree *tree, int signal, int64_t now) {
         return true;
 }
 
+void tree_listen(struct tree *tree, pid_t listener) {
+        if (tree->ward != TREE_NO_WARD)
+                tree->forest->wards[tree->ward].listener = listener;
+}
+
 void tree_settle(struct tree *tree) {
         if (tree->backend->settle)
                 tree->backend->settle(tree);

@@ -115,6 +115,9 @@ void tree_note(struct tree *tree, unsigned taken, int64_t due, bool heard);
  * its leader isn't. */
 bool tree_hear(struct tree *tree, int signal, int64_t now);
 
+/* This fork of the host says that, too, and is to be waited for should the host be killed. */
+void tree_listen(struct tree *tree, pid_t listener);
+
 /* Before a request to stop: what has ended by itself must be known to have. */
 void tree_settle(struct tree *tree);
 

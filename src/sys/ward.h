@@ -18,6 +18,7 @@ struct ward {
         _Atomic int heard;      /* a signal that has come from elsewhere, or 0: written after … */
         int64_t heard_at;       /* … when, … */
         struct sweep_heard who; /* … and who has got it */
+        pid_t listener;         /* a fork of the host that writes this, too; or 0 */
         bool detach;
         bool leads_group; /* the leader has a process group of its own */
         pid_t leader;     /* of a tree in a control group; a keeper knows its own */
@@ -27,3 +28,6 @@ struct ward {
 
 /* Note a signal that has come from elsewhere. */
 void ward_hear(struct ward *ward, int signal, int64_t now, const struct sweep_heard *who);
+
+/* The host is gone: wait for its listener to have heard all there was, and to be gone, too. */
+void ward_await_listener(const struct ward *ward);
