@@ -41,7 +41,6 @@
 
 #define FIND_TIME (CLOCK_SEC / 20) /* a tree can fork faster than it is looked through */
 #define MAX_VAIN  4                /* looks at who is known */
-#define MAX_MOVES 2
 #define MAX_WALKS 16
 
 static void count(struct sweep *sweep, int r) {
@@ -357,9 +356,10 @@ static int find_all(const struct sweep *sweep, const struct sweep_place *place,
                 if (place->sealed || is_alone(sweep, list))
                         break;
                 moment = proc_now();
-                n_vain += list->n == n;
-                more = (list->n > n && clock_now() < until) ||
-                       (moment.last != last && n_vain < MAX_VAIN);
+                if (list->n > n)
+                        more = clock_now() < until;
+                else
+                        more = moment.last != last && ++n_vain < MAX_VAIN;
         }
         *ret_moment = moment;
         return r;
@@ -402,22 +402,23 @@ int sweep_kill(const struct sweep_place *place) {
 
 /* Below a keeper */
 
-/* Who loses his parent while it is looked moves up to the keeper. */
+static int add_below(struct proc_list *list, const struct proc *root) {
+        int r = proc_list_add_children(list, root);
+
+        return r < 0 ? r : proc_list_add_descendants(list);
+}
+
+/* Who loses his parent while it is looked moves up to the keeper. That is seen by who looks until
+ * nobody is new, but for a leader that seems to be alone. */
 static int add_all_below(struct proc_list *list, pid_t keeper) {
         struct proc root = PROC_NULL;
         int r = proc_hold_known(keeper, &root);
-        bool more = true;
 
         if (r < 0)
                 return r == -ESRCH ? 0 : r;
-        for (unsigned i = 0; i < MAX_MOVES && r >= 0 && more; ++i) {
-                size_t n = list->n;
-
-                r = proc_list_add_children(list, &root);
-                more = list->n > n;
-                if (r >= 0 && more)
-                        r = proc_list_add_descendants(list);
-        }
+        r = add_below(list, &root);
+        if (r >= 0 && list->n == 1)
+                r = add_below(list, &root);
         proc_release(&root);
         return r;
 }
