@@ -20,6 +20,8 @@ import sys
 import tempfile
 import unittest
 
+from terminal import CTRL_C, Terminal
+
 try:
     import jsonschema
 except ImportError:
@@ -189,6 +191,23 @@ class Verdicts(Case):
         kinds = [event['event'] for event in events]
         self.assertEqual((kinds[0], kinds[-1]), ('start', 'end'))
         self.assertLess(kinds.index('step'), kinds.index('exit'))
+
+    def test_keys(self):
+        """A step that the terminal has taken: the second Ctrl-C begins the plan, the third kills."""
+        script = 'trap "echo told" INT; echo up; while :; do sleep .1; done'
+        argv = [CURFEW, '-v', '--report', self.report, '--stop=INT:50', '60', 'sh', '-c', script]
+        with Terminal(argv) as term:
+            term.expect('up')
+            term.type(CTRL_C)
+            term.expect('told')
+            term.type(CTRL_C)
+            term.expect('0 processes; \\d+ had it from the terminal')
+            term.type(CTRL_C)
+            self.assertEqual(term.wait(), -signal.SIGINT)
+        report = self.check_report(read(self.report))
+        step, last = report['steps']
+        self.assertEqual((step['signal'], step['reached'], last['signal']), ('INT', 0, 'KILL'))
+        self.assertGreaterEqual(step['left_out'], 1)
 
     def test_own_status_at_the_deadline(self):
         report, _ = self.run_both('.2', 'sh', '-c', 'trap "exit 0" TERM; sleep 1000 & wait',
@@ -586,6 +605,16 @@ class Show(Case):
         bars = [line for line in lines if '\u2588' in line]
         self.assertEqual(len(bars), 5)
         self.assertTrue(all(len(line) <= 80 for line in bars))
+
+    def test_left_out(self):
+        """What a key at the terminal has given some of them."""
+        with open(EXAMPLES[0], encoding='utf-8') as file:
+            report = json.load(file)
+        report['steps'][0].update(reached=0, left_out=4)
+        with open(self.report, 'w', encoding='utf-8') as file:
+            json.dump(report, file)
+        out = self.show(self.report).stdout.decode()
+        self.assertIn('2.000 s  INT   tree      0 reached, 4 had it; ended: sh 4711', out)
 
     def test_own_124(self):
         out = self.show(EXAMPLES[1]).stdout.decode()

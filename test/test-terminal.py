@@ -7,8 +7,10 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import termios
+import time
 
 from terminal import *
 
@@ -104,6 +106,51 @@ def child_stubborn():
     child_count()
 
 
+def child_clean():
+    """When interrupted, put things in order by a helper, which another interrupt would end; `held` is
+    open until then. A daemon, started before, is asked by nobody but curfew, and says so there."""
+    with open("held", "w", encoding="ascii", buffering=1) as held:
+        daemon = subprocess.Popen([sys.executable, __file__, "child", "daemon"], stdout=subprocess.PIPE,
+            stderr=held, start_new_session=True)
+        daemon.stdout.readline()
+        with open("lock", "x", encoding="ascii"):
+            pass
+        pipe = open_signals()
+        signal.signal(signal.SIGUSR1, lambda *_: show("passed on"))
+        try:
+            show("started")
+            handle_signals(pipe)
+        except KeyboardInterrupt:
+            subprocess.run(["sh", "-c", "sleep .7; rm lock"], check=True)
+            held.write("cleaned\n")
+
+
+def child_daemon():
+    pipe = open_signals()
+    signal.signal(signal.SIGINT, lambda *_: os.write(2, b"daemon asked\n"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    show("up")
+    handle_signals(pipe)
+
+
+def child_nothing():
+    pass
+
+
+def child_run(*argv):
+    """As a Python program runs a command: once interrupted it waits a little, then kills it."""
+    subprocess.run(argv, check=True)
+
+
+def child_kill(*argv):
+    """As a Go program does by default: it kills it at once."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    unblock = lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    with subprocess.Popen(argv, preexec_fn=unblock) as process:
+        signal.sigwait([signal.SIGINT])
+        process.kill()
+
+
 # The tests
 
 
@@ -130,6 +177,11 @@ def wait_for_foreground(term, group):
         pass
 
 
+def child_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return int(children.read().split()[0])
+
+
 def wait_for_stop(term):
     """Of a background job, as the shell tells of it before a prompt."""
     term.expect(PROMPT)
@@ -141,8 +193,17 @@ def wait_for_stop(term):
 CURFEW = os.path.abspath(sys.argv[1])
 
 
-def command(verb):
-    return f"{sys.executable} {os.path.abspath(__file__)} child {verb}"
+def python(prefix):
+    """One that can be executed so, or None: this one may be in somebody's home."""
+    for path in sys.executable, "/usr/bin/python3":
+        argv = [*prefix, "sh", "-c", command("nothing", path)]
+        if subprocess.run(argv, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return path
+    return None
+
+
+def command(verb, path=sys.executable):
+    return f"{path} {os.path.abspath(__file__)} child {verb}"
 
 
 def shell():
@@ -168,6 +229,70 @@ def test_interrupt_ends_both():
         term.expect("started")
         term.type(CTRL_C)
         term.expect_status(130)
+
+
+def clean_up_under(prefix, path, parent, outer=""):
+    """What the command and its daemon have made of a Ctrl-C that has curfew killed by its parent."""
+    with Shell(*prefix, C=CURFEW) as term:
+        os.mkfifo(term.path("held"))
+        os.chmod(term.path("held"), 0o666)
+        curfews = f"{outer} $C --stop=INT:1,TERM:50 1h"
+        term.line(f"{command(parent, path)} {curfews} {command('clean', path)}")
+        with open(term.path("held"), encoding="ascii") as held:
+            term.expect("started")
+            os.kill(child_of(os.tcgetpgrp(term.master)), signal.SIGUSR1)
+            term.expect("passed on")
+            term.type(CTRL_C)
+            seen = held.read()
+        left = ["locked"] if os.path.exists(term.path("lock")) else []
+        return seen.splitlines() + left
+
+
+def test_parent_that_kills():
+    """The command has the interrupt already, and its clean-up goes on; who hasn't got it gets it."""
+    for prefix in users():
+        path = python(prefix)
+        if not path:
+            print("skipped: test_parent_that_kills: who isn't root finds no Python")
+            continue
+        for parent in "run", "kill":
+            for outer in "", "$C --stop=INT:5 1h":
+                seen = clean_up_under(prefix, path, parent, outer)
+                assert sorted(seen) == ["cleaned", "daemon asked"], (prefix, parent, outer, seen)
+
+
+def test_interrupt_is_survived():
+    """No time runs from it, but the step of its signal leaves out who had it a moment ago."""
+    with shell() as term:
+        term.line(f"$C -v --stop=INT:.05,TERM 1h {command('count')}")
+        curfew = begin(term)
+        interrupt(term, curfew, CTRL_C, "SIGINT-1")
+        until = time.monotonic() + .3
+        while time.monotonic() < until:
+            os.kill(curfew, signal.SIGUSR1)
+            term.expect("passed on")
+        assert "sending" not in term.all, term.all
+        os.kill(curfew, signal.SIGTERM)
+        seen = term.expect("nothing left")
+        assert "INT to command" in seen and "0 processes; 1 had it from the terminal" in seen, seen
+        assert "SIGINT-2" not in seen and "asked" in seen, seen
+        term.expect_status(3)
+
+
+def test_second_interrupt_is_the_step():
+    """The terminal has taken it: the command doesn't get it from curfew as well."""
+    with shell() as term:
+        term.line(f"$C -v --stop=INT:1h,TERM 1h {command('count')}")
+        curfew = begin(term)
+        interrupt(term, curfew, CTRL_C, "SIGINT-1")
+        term.type(CTRL_C)
+        told = r"signal INT .* \(SIGINT\), 0 processes; 1 had it from the terminal"
+        term.expect(fr"SIGINT-2[\s\S]*{told}|{told}[\s\S]*SIGINT-2")
+        term.type(CTRL_C)
+        seen = term.expect("nothing left")
+        assert "sending signal TERM" in seen and "asked" in seen, seen
+        assert "SIGINT-4" not in seen, seen
+        term.expect_status(3)
 
 
 def test_third_interrupt_goes_on():
@@ -468,11 +593,9 @@ def test_hangup():
 
 def test_no_shell_to_go_on_by():
     """In a group that nobody would let go on, as the kernel sees it, nothing is stopped."""
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    users = [[], user] if os.getuid() == 0 else [[]]
     script = 'trap "echo SIGINT-1" INT; trap "echo passed on" USR1; ' + \
         'trap "echo asked; exit 3" TERM; echo started; while :; do read -r _; done'
-    for prefix in users:  # who isn't root has no control group, but a keeper
+    for prefix in users():
         with Terminal(prefix + [CURFEW, "1h", "sh", "-c", script]) as term:
             term.expect("started")
             term.type(CTRL_Z)
@@ -484,6 +607,6 @@ def test_no_shell_to_go_on_by():
 
 if __name__ == "__main__":
     if sys.argv[1] == "child":
-        globals()["child_" + sys.argv[2]]()
+        globals()["child_" + sys.argv[2]](*sys.argv[3:])
     else:
         main([test for name, test in list(globals().items()) if name.startswith("test_")])

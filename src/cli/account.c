@@ -11,6 +11,9 @@
  *         curfew: sending signal INT to command 'python3' after 2.001s (deadline), 3 processes
  *         curfew: command 'python3' exited after 2.304s
  *         curfew: command 'python3': exit status 0; nothing left after 2.310s, by step 1 (INT)
+ *
+ * What a key at the terminal has done already is told behind it: "0 processes; 3 had it from the
+ * terminal".
  */
 
 static double seconds(int64_t duration) {
@@ -22,9 +25,14 @@ static const char *plural(unsigned n) {
 }
 
 void account_step(const char *name, const struct curfew_step_taken *step, const char *why) {
-        say("sending signal %s to command '%s' after %.3fs (%s), %u process%s%s%s",
+        char left_out[48] = "";
+
+        if (step->left_out > 0)
+                snprintf(left_out, sizeof(left_out), "; %u had it from the terminal",
+                        step->left_out);
+        say("sending signal %s to command '%s' after %.3fs (%s), %u process%s%s%s%s",
                 curfew_signal_name(step->signal), name, seconds(step->at), why, step->reached,
-                plural(step->reached), step->error < 0 ? "; not to all: " : "",
+                plural(step->reached), left_out, step->error < 0 ? "; not to all: " : "",
                 step->error < 0 ? strerror(-step->error) : "");
 }
 

@@ -218,6 +218,7 @@ static int job_start(struct job *job) {
         if (r == -ENOEXEC && stage == CURFEW_STAGE_EXEC)
                 r = start_by_shell(job, &stage);
         if (r >= 0) {
+                terminal_listen(&job->terminal, job->run, job->opts->stop);
                 relay_begin(job->relay, job->run);
                 record_start(job->record, job->run, job->ctx);
                 return 0;
@@ -244,6 +245,9 @@ static void stop_by(struct job *job, int signal) {
 static void handle_signal(struct job *job, int signal, bool from_terminal) {
         bool is_key = from_terminal && (signal == SIGINT || signal == SIGQUIT);
 
+        if (is_key) /* first of all: who else has got it may kill this process for it */
+                curfew_run_note_signal(job->run, signal);
+        record_look(job->record);
         if (signal == SIGCHLD) /* it has woken us, that is all */
                 return;
         if (signal == SIGCONT) /* who was stopped had nothing to say */
@@ -372,10 +376,10 @@ static int wait_until(struct job *job, int64_t due) {
         if (ppoll(fds, RELAY_FDS + 3, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 &&
                 errno != EINTR)
                 return -errno;
-        relay_move(job->relay, fds);
-        if (runs && (fds[RELAY_FDS].revents || fds[RELAY_FDS + 1].revents))
-                record_look(job->record);
         handle_signals(job);
+        relay_move(job->relay, fds);
+        if (runs && fds[RELAY_FDS].revents)
+                record_look(job->record);
         return 0;
 }
 

@@ -18,6 +18,13 @@
  * begins. A program that reads single keys (an editor, a pager, a shell's line) has its own idea of
  * Ctrl-C, and it is never ours. A command that has left the group has not got it: then it is ours.
  *
+ * What has reached the command by a key, it must not get from the stop plan again: a second
+ * interrupt ends most of the clean-ups that the first has begun. So of each key it is noted that
+ * the group has it. The command is put on no deadline by that, but should its stopping begin while
+ * it may be busy with the key, by the next Ctrl-C or whatever else, the plan's step of the same
+ * signal is for those outside of the group alone. That holds for the keeper, too; how it gets to
+ * know, should curfew be killed for the key, see listener.c.
+ *
  * After Ctrl-Z the shell takes the terminal back as soon as curfew has stopped. A program that
  * wants to leave the screen in order first must get to do that, and one that doesn't stop isn't
  * stopped: so curfew stops after the command has. Nobody tells it of that, since it is not the
@@ -55,6 +62,20 @@ void terminal_open(struct terminal *terminal) {
                                    tcgetattr(terminal->fd, &terminal->modes) == 0;
 }
 
+static bool is_key(int signal) {
+        return signal == SIGINT || signal == SIGQUIT;
+}
+
+void terminal_listen(struct terminal *terminal, struct curfew_run *run,
+        const struct curfew_step plan[CURFEW_MAX_STEPS]) {
+        bool has_key = false;
+
+        for (int i = 0; i < CURFEW_MAX_STEPS && plan[i].signal != 0; ++i)
+                has_key = has_key || is_key(plan[i].signal);
+        if (terminal->fd >= 0 && has_key)
+                listener_start(&terminal->listener, run);
+}
+
 /* As in proc_pid_stat(5); 0 if that can't be seen. */
 static char state_of(pid_t pid) {
         char path[32], stat[128] = "";
@@ -86,6 +107,7 @@ static void take_back(const struct terminal *terminal) {
 void terminal_close(struct terminal *terminal, bool interrupted) {
         sigset_t ttou, old;
 
+        listener_end(&terminal->listener);
         if (terminal->fd < 0)
                 return;
 

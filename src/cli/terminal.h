@@ -4,6 +4,7 @@
 /* The terminal that the program shares with its command and with the shell that started it. */
 
 #include "curfew.h"
+#include "listener.h"
 
 #include <termios.h>
 
@@ -14,12 +15,18 @@ struct terminal {
         int64_t interrupted;  /* when an interrupt was last left to the command */
         int64_t stopping;     /* until when it may take the command to stop; 0: nobody wants that */
         bool stop_anyway;     /* us, even if it doesn't */
+        struct listener listener;
 };
 
 #define TERMINAL_NULL                                                                              \
-        { .fd = -1 }
+        { .fd = -1, .listener = LISTENER_NULL }
 
 void terminal_open(struct terminal *terminal);
+
+/* The command has started, and is to be stopped by this plan: see to it that nobody gets the signal
+ * of a key twice. */
+void terminal_listen(struct terminal *terminal, struct curfew_run *run,
+        const struct curfew_step plan[CURFEW_MAX_STEPS]);
 
 /* Give it back as it was: to us, and after a command that was not the one to end itself
  * (`interrupted`) also in the modes that it was in. Then close. */

@@ -99,7 +99,8 @@ json_t *json_argv(const char *const argv[]) {
 }
 
 json_t *json_sent(const struct curfew_step_taken *step) {
-        return json_pack("{so so so si so}", "time", json_seconds(step->at), "signal",
+        return json_pack("{so so so si si so}", "time", json_seconds(step->at), "signal",
                 json_signal(step->signal), "whom", json_whom(step->whom), "reached",
-                (int)step->reached, "error", json_error(step->error));
+                (int)step->reached, "left_out", (int)step->left_out, "error",
+                json_error(step->error));
 }

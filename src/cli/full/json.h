@@ -19,5 +19,5 @@ json_t *json_whom(enum curfew_whom whom);
 json_t *json_args(const struct process *process);
 json_t *json_argv(const char *const argv[]);
 
-/* Time, signal, whom, reached, error. */
+/* Time, signal, whom, reached, left out, error. */
 json_t *json_sent(const struct curfew_step_taken *step);

@@ -210,15 +210,21 @@ static void tell_word(const struct pen *pen, const char *word, int columns) {
         pen_blank(columns - n);
 }
 
-static void tell_sent(const struct pen *pen, const json_t *sent) {
+/* Returns how many columns it took. */
+static int tell_sent(const struct pen *pen, const json_t *sent) {
+        int n = 34;
+
         printf("%9.3f s  ", number(sent, "time"));
         tell_word(pen, text(sent, "signal"), 6);
         tell_word(pen, text(sent, "whom"), 6);
         printf(" %4lld reached", count(sent, "reached"));
+        if (count(sent, "left_out") > 0)
+                n += printf(", %lld had it", count(sent, "left_out"));
         if (json_is_string(get(sent, "error"))) {
-                printf("; not all: ");
-                pen_text(pen, text(sent, "error"), 60);
+                n += printf("; not all: ");
+                n += pen_text(pen, text(sent, "error"), 60);
         }
+        return n;
 }
 
 static void tell_steps(const struct pen *pen, const json_t *report) {
@@ -232,12 +238,13 @@ static void tell_steps(const struct pen *pen, const json_t *report) {
         }
         for (size_t i = 0; i < json_array_size(steps); ++i) {
                 const json_t *step = json_array_get(steps, i), *ended = get(step, "ended");
+                int column = INDENT;
 
                 begin(pen, i == 0 ? "Steps" : "");
-                tell_sent(pen, step);
+                column += tell_sent(pen, step);
                 if (json_array_size(ended) > 0) {
-                        printf("; ended: ");
-                        tell_names(pen, ended, (long long)json_array_size(ended), INDENT + 43);
+                        column += printf("; ended: ");
+                        tell_names(pen, ended, (long long)json_array_size(ended), column);
                 }
                 putchar('\n');
         }
