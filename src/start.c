@@ -33,6 +33,18 @@ static int execute(struct curfew_run *run, struct command *command, enum curfew_
         return run_begin(run, &child, started);
 }
 
+/* Whose group it joins must not be stopped as one any more. */
+static void note_joined(struct curfew *sup, pid_t pgid) {
+        if (pgid <= 0)
+                return;
+        list_for_each (i, &sup->live) {
+                struct curfew_run *run = list_entry(i, struct curfew_run, link);
+
+                if (run->child.pid == pgid)
+                        tree_share_group(&run->tree);
+        }
+}
+
 static int start(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd *cmd,
         enum curfew_stage *stage, struct curfew_run **ret) {
         _cleanup_(command_deinit) struct command command = COMMAND_NULL;
@@ -53,6 +65,7 @@ static int start(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew
         if (r < 0)
                 return r;
 
+        note_joined(sup, cmd->pgid);
         r = execute(run, &command, stage);
         if (r < 0)
                 return r;

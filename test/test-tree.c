@@ -229,6 +229,50 @@ static void test_stopped_keeper(void) {
         assert_no_children();
 }
 
+/* Who has been put into another's group is not the other's. */
+static void test_joined_group(enum curfew_backend backend) {
+        struct curfew_cmd cmd = {
+                .argv = SH("trap 'echo asked; exit' TERM; echo; while :; do read x; done"),
+                .in = { CURFEW_PIPE },
+                .out = { CURFEW_PIPE },
+                .backend = backend
+        };
+        struct curfew *sup = NULL;
+        struct curfew_run *runs[2];
+        char line[16];
+        int fds[2], ins[2];
+
+        assert_eq(curfew_new(&sup), 0);
+        for (int i = 0; i < 2; ++i) {
+                if (curfew_start(sup, NULL, &cmd, NULL, &runs[i]) < 0) {
+                        printf("skipped: joined group: %s\n", curfew_backend_name(backend));
+                        curfew_free(sup);
+                        return;
+                }
+                fds[i] = curfew_run_take_fd(runs[i], 1);
+                ins[i] = curfew_run_take_fd(runs[i], 0);
+                read_line(fds[i], line, sizeof(line));
+                cmd.pgid = curfew_run_pid(runs[0]);
+        }
+        curfew_run_stop(runs[0]);
+        assert_eq(curfew_run_wait(runs[0], 20 * CURFEW_SEC), 0);
+        read_line(fds[0], line, sizeof(line));
+        assert_str(line, "asked");
+        assert_null(curfew_run_result(runs[1]));
+        curfew_run_stop(runs[1]);
+        assert_eq(curfew_run_wait(runs[1], 20 * CURFEW_SEC), 0);
+        read_line(fds[1], line, sizeof(line));
+        assert_str(line, "asked");
+        read_line(fds[1], line, sizeof(line));
+        assert_str(line, ""); /* once */
+        assert_eq(curfew_run_result(runs[0])->steps[0].reached, 1);
+        for (int i = 0; i < 2; ++i) {
+                close(fds[i]);
+                close(ins[i]);
+        }
+        curfew_free(sup);
+}
+
 /* "…/curfew-ID-N": without the N. */
 static bool read_group(pid_t pid, char *ret, size_t size) {
         char path[64], line[4096];
@@ -278,6 +322,8 @@ int main(void) {
         test_not_overlooked();
         for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); ++i)
                 test_all_or_error(backends[i]);
+        test_joined_group(CURFEW_BACKEND_CGROUP);
+        test_joined_group(CURFEW_BACKEND_KEEPER);
         test_names_of_groups();
         test_stopped_keeper();
         return 0;

@@ -98,7 +98,8 @@ static void sweep_tree(const struct children *children, struct sweep sweep) {
                 leader.pidfd = (int)sys_call(SYS_pidfd_open, leader.pid, 0);
         if (leader.pidfd >= 0)
                 sweep.leader = &leader;
-        sweep.leads_group = leader.pidfd >= 0 && child_signal_group(&leader, 0) == 0;
+        sweep.leads_group = sweep.leads_group && leader.pidfd >= 0 &&
+                            child_signal_group(&leader, 0) == 0;
         sweep.session = children->session;
         sweep_descendants(&sweep, own_pid());
         close_fd(leader.pidfd);

@@ -90,6 +90,7 @@ static void take_step(const struct life *life, const struct curfew_step *step) {
         struct sweep sweep = {
                 .signal = step->signal,
                 .cont = step->signal != SIGKILL && stop_signal_terminates(step->signal),
+                .leads_group = !life->ward.group_is_shared,
                 .heard = life->stop.is_heard ? &life->ward.who : NULL,
         };
 

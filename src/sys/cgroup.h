@@ -39,8 +39,8 @@ int cgroup_kill(int group);
 /* Unless something lives there, or has made a group there. */
 int cgroup_remove(int parent, const char *name);
 
-/* The directory is another curfew's group, which could not be removed because of what was made in it:
- * remove it, unless somebody lives there. Nothing happens to any other. */
+/* The directory is another curfew's group, which could not be removed because of what was made in
+ * it: remove it, unless somebody lives there. Nothing happens to any other. */
 void cgroup_tidy(int parent);
 
 /* Remove it, with the groups in it. What lives there, if anything, is moved to the parent first. */

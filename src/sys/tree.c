@@ -98,7 +98,8 @@ int tree_signal(struct tree *tree, const struct curfew_step *step, bool cont, bo
                 .cont = cont,
                 .group = step->whom == CURFEW_GROUP ? tree->leader->pid : 0,
                 .leader = tree->leader,
-                .leads_group = tree->own_group && tree->forest->pins_groups,
+                .leads_group = tree->own_group && !tree->group_is_shared &&
+                               tree->forest->pins_groups,
                 .session = getsid(0),
                 .heard = heard ? &tree->heard : NULL,
         };
@@ -168,6 +169,12 @@ void tree_note(struct tree *tree, unsigned taken, int64_t due, bool heard) {
         ward->taken = taken;
         if (heard)
                 ward->heard = 0;
+}
+
+void tree_share_group(struct tree *tree) {
+        tree->group_is_shared = true;
+        if (tree->ward != TREE_NO_WARD)
+                tree->forest->wards[tree->ward].group_is_shared = true;
 }
 
 static bool is_in_our_group(const struct tree *tree) {

@@ -60,7 +60,8 @@ struct tree {
         struct forest *forest;
         struct loop *loop;
         struct child *leader; /* borrowed; outlives the tree */
-        bool own_group;       /* the leader was started as the leader of a process group */
+        bool own_group;       /* the leader was started as the leader of a process group, … */
+        bool group_is_shared; /* … which another tree's processes may be in as well */
         bool leader_is_ours;  /* our own child, whose exit its pidfd tells; else `changed` tells */
         bool asked;           /* somebody outside wants it to be stopped */
         size_t ward;          /* in the forest; or TREE_NO_WARD */
@@ -94,6 +95,9 @@ int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_sta
 struct tree_count {
         unsigned reached, left_out;
 };
+
+/* Another tree's leader joins the group that this one's leads. */
+void tree_share_group(struct tree *tree);
 
 /* Send the step's signal, once, to each process that it means, and SIGCONT after it if `cont`; if
  * `heard`, not to who has heard it. The error is the first that kept it from a process that is

@@ -20,8 +20,9 @@ struct ward {
         struct sweep_heard who; /* … and who has got it */
         pid_t listener;         /* a fork of the host that writes this, too; or 0 */
         bool detach;
-        bool leads_group; /* the leader has a process group of its own */
-        pid_t leader;     /* of a tree in a control group; a keeper knows its own */
+        bool leads_group;     /* the leader has a process group of its own, … */
+        bool group_is_shared; /* … which others may be in */
+        pid_t leader;         /* of a tree in a control group; a keeper knows its own */
         struct curfew_step plan[CURFEW_MAX_STEPS];
         char cgroup[CGROUP_NAME_MAX]; /* below the host's; or empty: it is the keeper's children */
 };
