@@ -38,6 +38,9 @@
  *    reap them, which does no harm.
  *  - After fork(2) without exec, the child must not use or free what it inherited from curfew,
  *    except as curfew_run_note_listener() says.
+ *  - gdb takes a child that is still in our memory for a thread, and loses its hold on the program
+ *    when that executes: under it, begin with examples/host.gdb. An emulator of another machine's
+ *    programs, such as qemu-user, can have no such child: there a start is -EINVAL at "clone".
  *
  * Linux 5.10 or newer. The header needs the names of POSIX.1-2008: -std=gnu…, or
  * _POSIX_C_SOURCE=200809L.

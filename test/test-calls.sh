@@ -78,9 +78,9 @@ outside() {
 
 # The caller's own; then with those of the child, of which 62 are dispositions. These are exact. What
 # the others make depends on who is faster (12, 16, 36 and 54 on a quiet machine), so there is room.
-expect 8 -- group start "$tiny"
-expect 78 -f -- group start "$tiny"
-expect 13 -- cgroup start "$tiny"
+expect 9 -- group start "$tiny"
+expect 79 -f -- group start "$tiny"
+expect 14 -- cgroup start "$tiny"
 expect 18 -- keeper start "$tiny"
 expect 32 -- group stop /bin/sleep 100
 expect 40 -- cgroup stop /bin/sleep 100

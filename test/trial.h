@@ -47,7 +47,7 @@ static inline const char *trial_probe(void) {
 
 /* The table is used up by a spawn, so that it gets a copy. */
 static inline int trial_spawn(struct trial *trial, struct child *ret) {
-        struct spawn_stack stack = SPAWN_STACK_NULL;
+        struct birth_stack stack = BIRTH_STACK_NULL;
         struct curfew_extra_fd fds[TRIAL_FDS];
         struct spawn_plan plan = {
                 .cmd = &trial->cmd,
@@ -61,9 +61,8 @@ static inline int trial_spawn(struct trial *trial, struct child *ret) {
         int r;
 
         memcpy(fds, trial->fds, sizeof(fds));
-        assert_eq(spawn_stack_init(&stack), 0);
         r = spawn(&stack, &plan, &trial->stage, ret);
-        spawn_stack_deinit(&stack);
+        birth_stack_deinit(&stack);
         return r;
 }
 

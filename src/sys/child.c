@@ -171,6 +171,14 @@ int child_take(struct child *child, struct child_exit *ret) {
         return r;
 }
 
+int child_stopped(const struct child *child) {
+        int options = WSTOPPED | WNOHANG | WNOWAIT | __WALL;
+        siginfo_t info = { 0 };
+        long r = sys_call(SYS_waitid, BY_PIDFD, child->pidfd, &info, options, NULL);
+
+        return r < 0 ? (int)r : info.si_pid != 0 ? info.si_status : 0;
+}
+
 int child_reap_next(pid_t pid, pid_t *ret_pid, struct child_exit *ret) {
         struct child_usage usage;
         struct child_exit how = { .usage_known = true };

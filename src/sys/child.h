@@ -65,6 +65,9 @@ int child_take(struct child *child, struct child_exit *ret);
 /* Whether it has, reaped or not. */
 bool child_has_exited(const struct child *child);
 
+/* The signal that it is stopped by, or 0; -ECHILD: it is not ours to know. */
+int child_stopped(const struct child *child);
+
 /* Reap one that has exited; never blocks. -EAGAIN if it still lives. */
 int child_reap(struct child *child);
 

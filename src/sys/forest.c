@@ -13,7 +13,7 @@
 void forest_init(struct forest *forest, struct loop *loop, void (*asked)(struct forest *forest)) {
         *forest = (struct forest){
                 .loop = loop,
-                .stack = SPAWN_STACK_NULL,
+                .stack = BIRTH_STACK_NULL,
                 .kit = KEEPER_KIT_NULL,
                 .asked = asked,
         };
@@ -61,7 +61,7 @@ void forest_deinit(struct forest *forest) {
                 munmap(forest->wards, forest->n_wards * sizeof(*forest->wards));
         close_fd(forest->kit.wards);
         keeper_kit_deinit(&forest->kit);
-        spawn_stack_deinit(&forest->stack);
+        birth_stack_deinit(&forest->stack);
 }
 
 static int open_wards(struct forest *forest) {
@@ -144,7 +144,7 @@ static int prepare_any(struct forest *forest) {
 int forest_prepare_keeper(struct forest *forest) {
         int r = forest_has_proc(forest) ? prepare_any(forest) : -ENOENT;
 
-        return r < 0 ? r : spawn_stack_init(&forest->stack);
+        return r < 0 ? r : birth_stack_init(&forest->stack);
 }
 
 static void on_guard(struct keeper *guard) {
@@ -175,7 +175,7 @@ static int open_groups(struct forest *forest) {
 }
 
 /* A guard that was killed is replaced, and takes over all wards there are. */
-int forest_prepare_groups(struct forest *forest) {
+int forest_prepare_groups(struct forest *forest, const struct patience *patience) {
         int r = 0;
 
         if (forest->kit.groups < 0)
@@ -190,7 +190,7 @@ int forest_prepare_groups(struct forest *forest) {
                 return r;
 
         keeper_init(&forest->guard, forest->loop, on_guard);
-        r = keeper_start_guard(&forest->guard, &forest->kit);
+        r = keeper_start_guard(&forest->guard, &forest->kit, patience);
         forest->guarded = r == 0;
         return r;
 }

@@ -20,7 +20,7 @@ enum forest_proc {
 
 struct forest {
         struct loop *loop;
-        struct spawn_stack stack; /* the leader's, where the keeper uses the kit's */
+        struct birth_stack stack; /* the leader's, where the keeper uses the kit's */
         bool checked;             /* … and found that it can stop processes */
         bool pins_groups;         /* a pidfd stands for its process group, too (Linux 6.9) */
         enum forest_proc proc;
@@ -56,4 +56,4 @@ bool forest_has_proc(struct forest *forest);
 
 /* Everything that a tree with a keeper needs, or a tree in a control group. */
 int forest_prepare_keeper(struct forest *forest);
-int forest_prepare_groups(struct forest *forest);
+int forest_prepare_groups(struct forest *forest, const struct patience *patience);

@@ -71,14 +71,14 @@ int keeper_kit_prepare(struct keeper_kit *kit) {
         if (kit->image < 0)
                 return kit->image;
         r = keeper_kit_open_host(kit);
-        return r < 0 ? r : spawn_stack_init(&kit->stack);
+        return r < 0 ? r : birth_stack_init(&kit->stack);
 }
 
 void keeper_kit_deinit(struct keeper_kit *kit) {
         close_fd(kit->image);
         close_fd(kit->host);
         close_fd(kit->groups);
-        spawn_stack_deinit(&kit->stack);
+        birth_stack_deinit(&kit->stack);
         *kit = (struct keeper_kit)KEEPER_KIT_NULL;
 }
 

@@ -49,12 +49,12 @@ struct keeper_kit {
         int host;   /* a pidfd of this process, or -1 */
         int wards;  /* the table's memfd, or -1 */
         int groups; /* a directory, or -1 */
-        struct spawn_stack stack;
+        struct birth_stack stack;
         struct spares *spares; /* borrowed */
 };
 
 #define KEEPER_KIT_NULL                                                                            \
-        { .image = -1, .host = -1, .wards = -1, .groups = -1, .stack = SPAWN_STACK_NULL }
+        { .image = -1, .host = -1, .wards = -1, .groups = -1, .stack = BIRTH_STACK_NULL }
 
 /* Get the pidfd of this process; and what else is missing. */
 int keeper_kit_open_host(struct keeper_kit *kit);
@@ -77,21 +77,21 @@ struct keeper {
 void keeper_init(struct keeper *keeper, struct loop *loop, void (*changed)(struct keeper *keeper));
 
 /* One for all wards whose trees are control groups. */
-int keeper_start_guard(struct keeper *keeper, const struct keeper_kit *kit);
+int keeper_start_guard(
+        struct keeper *keeper, struct keeper_kit *kit, const struct patience *patience);
 
 /* What it is to keep. */
 struct keeper_charge {
-        struct ward *ward;
-        size_t index;   /* of the ward */
-        int namespaces; /* CLONE_NEW…, to be its init; or 0 */
-        const struct spawn_stack *stack;
+        size_t index;              /* of its ward */
+        int namespaces;            /* CLONE_NEW…, to be its init; or 0 */
+        struct birth_stack *stack; /* the leader's */
         const struct spawn_plan *plan;
 };
 
 /* One that is the subreaper of a tree, and its leader below it, executing as spawn() does. If
  * *ret_stage is CURFEW_STAGE_TREE, it was the keeper that could not be started, and nothing of the
  * plan was executed. */
-int keeper_start_tree(struct keeper *keeper, const struct keeper_kit *kit,
+int keeper_start_tree(struct keeper *keeper, struct keeper_kit *kit,
         const struct keeper_charge *charge, enum curfew_stage *ret_stage, struct child *ret_leader);
 
 /* Read what it has reported. If that is its end, `changed` is called once it has come. */

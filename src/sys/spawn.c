@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "sys/spawn.h"
 #include "sys/call.h"
-#include "sys/clone.h"
 #include "sys/descriptors.h"
 #include "sys/signals.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 
 /*
@@ -28,15 +26,13 @@
  *    here on would have killed that.
  *
  * Each step says where it stands before it begins, in memory that the parent reads when the child
- * is gone from it: because it has executed, or because it has exited. There is nothing to read from
- * a pipe, and the message can't fail to arrive.
+ * is gone from it: because it has executed, or because it has exited, or was made to (birth.c).
+ * There is nothing to read from a pipe, and the message can't fail to arrive.
  *
  * The wrappers of the C library for identities would signal all of the host's threads to change
  * theirs, too; and some of the others have side effects on the memory that is shared. So all steps
- * are bare system calls. errno is the sleeping thread's, which gets it back.
+ * are bare system calls.
  */
-
-#define STACK_SIZE (64 << 10)
 
 #ifdef SYS_setresuid32 /* the names without 32 take 16 bits there */
 #define NR_SETGROUPS SYS_setgroups32
@@ -63,12 +59,9 @@ _in_child_ static int enter_cgroup(const struct spawn_image *image) {
 }
 
 _in_child_ static int leave_files(const struct spawn_image *image) {
-        int r = 0;
-
-        if (*image->shares_files)
-                r = descriptors_unshare(image->plan->fds, image->plan->n_fds);
-        *image->shares_files = r < 0;
-        return r;
+        if (!image->shares_files)
+                return 0;
+        return descriptors_unshare(image->plan->fds, image->plan->n_fds);
 }
 
 _in_child_ static int make_session(const struct spawn_image *image) {
@@ -212,6 +205,7 @@ static const struct {
         enum curfew_stage stage;
         int (*step)(const struct spawn_image *image);
 } steps[] = {
+        { CURFEW_STAGE_CLONE, NULL },
         { CURFEW_STAGE_CGROUP, enter_cgroup },
         { CURFEW_STAGE_DESCRIPTORS, leave_files },
         { CURFEW_STAGE_SETSID, make_session },
@@ -234,144 +228,116 @@ static const struct {
 _in_child_ int spawn_become(void *arg) {
         struct spawn_image *image = arg;
 
-        for (size_t i = 0; i < ARRAY_SIZE(steps) && image->error == 0; ++i) {
-                image->stage = steps[i].stage;
-                image->error = steps[i].step(image);
+        while (image->error == 0 && image->step < ARRAY_SIZE(steps) - 1) {
+                ++image->step;
+                image->error = steps[image->step].step(image);
         }
 
         sys_call(SYS_exit_group, 127);
         return 127;
 }
 
-/*
- * A change of identity makes the memory that it happens in undumpable (commit_creds() in the
- * kernel; PR_SET_DUMPABLE in prctl(2)). That memory is the host's, which would have no core dumps
- * any more and no access to its own files in /proc; but as long as the child is in there it must
- * stay so, since else the new user could trace the child and with it change the host. So it is
- * undone when the last such child has executed. As the flag is the process's, so is the count.
- */
-static struct {
-        pthread_mutex_t lock;
-        unsigned n_children;
-        bool dumpable;
-} memory = { .lock = PTHREAD_MUTEX_INITIALIZER };
+struct spawn_image *spawn_prepare(struct birth_stack *stack, const struct spawn_plan *plan) {
+        struct spawn_image *image = birth_stack_shared(stack);
 
-static void begin_identity(void) {
-        pthread_mutex_lock(&memory.lock);
-        if (memory.n_children++ == 0)
-                memory.dumpable = prctl(PR_GET_DUMPABLE) == 1;
-        pthread_mutex_unlock(&memory.lock);
-}
-
-static void end_identity(void) {
-        pthread_mutex_lock(&memory.lock);
-        if (--memory.n_children == 0 && memory.dumpable)
-                prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-        pthread_mutex_unlock(&memory.lock);
+        *image = (struct spawn_image){
+                .plan = plan,
+                .cmd = plan->cmd,
+                .shares_files = true,
+        };
+        birth_init(&image->birth, stack, plan->cmd->uid || plan->cmd->gid);
+        return image;
 }
 
 /* A cancellation of the thread halfway would leave a child and a pidfd behind. */
-void spawn_begin(const struct curfew_cmd *cmd, struct spawn_guard *guard) {
+void spawn_begin(struct spawn_guard *guard) {
         guard->saved_errno = errno;
-        guard->identity = cmd->uid || cmd->gid;
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
-        signals_block(&guard->mask);
-        if (guard->identity)
-                begin_identity();
 }
 
 void spawn_end(const struct spawn_guard *guard) {
-        if (guard->identity)
-                end_identity();
-        signals_restore(&guard->mask);
         pthread_setcancelstate(guard->cancel, NULL);
         errno = guard->saved_errno;
 }
 
-int spawn_result(const struct spawn_image *image, enum curfew_stage *ret_stage) {
-        int r = image->error;
+/* What a terminal sends to its foreground is not for who has left that, or is about to. */
+static bool is_meant(const struct curfew_cmd *cmd, int signal) {
+        bool stays = cmd->pgid != 0 && !cmd->setsid;
 
-        if (r == 0 && image->stage != CURFEW_STAGE_EXEC)
+        return signal == SIGSTOP || stays || cmd->terminal == CURFEW_TERMINAL_FOREGROUND;
+}
+
+/* Who has stopped it meant the program. */
+static void send_postponed(const struct spawn_image *image) {
+        int signal = image->birth.postponed;
+
+        if (signal != 0 && is_meant(image->cmd, signal))
+                child_signal(&image->birth.child, signal);
+}
+
+int spawn_await(struct spawn_image *image, enum curfew_stage *ret_stage) {
+        int r = birth_await(&image->birth, image->plan->patience);
+
+        if (r == 0)
+                r = image->error;
+        if (r == 0 && steps[image->step].stage != CURFEW_STAGE_EXEC)
                 r = -ECHILD; /* killed on the way */
         if (r < 0)
-                *ret_stage = image->stage;
+                *ret_stage = steps[image->step].stage;
+        else
+                send_postponed(image);
         return r;
 }
 
-static int spawn_child(const struct spawn_stack *stack, struct spawn_image *image,
-        enum curfew_stage *ret_stage, struct child *ret) {
-        _cleanup_(child_deinit) struct child child = CHILD_NULL;
-        struct clone_plan how = {
+static int spawn_child(struct spawn_image *image, enum curfew_stage *ret_stage, struct child *ret) {
+        const struct clone_plan how = {
                 .fn = spawn_become,
                 .arg = image,
-                .stack = stack->base,
-                .size = stack->size,
                 .cgroup = image->plan->cgroup,
-                .shares_files = *image->shares_files,
+                .shares_files = image->shares_files,
         };
         int r;
 
         if (image->cmd->parent_death_signal != 0)
                 image->parent = getpid();
 
-        r = clone_child(&how, &child);
-        if (r < 0)
-                *ret_stage = CURFEW_STAGE_CLONE;
-        else
-                r = spawn_result(image, ret_stage);
-        if (r < 0)
-                return r;
-
-        *ret = child;
-        child = (struct child)CHILD_NULL;
-        return 0;
-}
-
-int spawn(const struct spawn_stack *stack, const struct spawn_plan *plan,
-        enum curfew_stage *ret_stage, struct child *ret) {
-        struct spawn_guard guard;
-        bool shares_files = true;
-        struct spawn_image image = SPAWN_IMAGE(plan, &shares_files);
-        int r;
-
-        spawn_begin(plan->cmd, &guard);
-        r = spawn_child(stack, &image, ret_stage, ret);
-        if (r < 0 && shares_files && *ret_stage == CURFEW_STAGE_DESCRIPTORS) {
-                shares_files = false; /* a filter doesn't let it have a table of its own */
-                image = (struct spawn_image)SPAWN_IMAGE(plan, &shares_files);
-                r = spawn_child(stack, &image, ret_stage, ret);
-        }
-        spawn_end(&guard);
+        *ret_stage = CURFEW_STAGE_CLONE;
+        r = birth_begin(&image->birth, &how);
+        if (r == 0)
+                r = spawn_await(image, ret_stage);
+        if (r == 0)
+                *ret = birth_take(&image->birth);
         return r;
 }
 
-/* The lowest page is no memory: what runs off the stack faults instead of writing to the host's. */
-int spawn_stack_init(struct spawn_stack *stack) {
-        size_t guard = (size_t)sysconf(_SC_PAGESIZE);
-        size_t size = guard + STACK_SIZE;
-        void *base;
-
-        if (stack->base)
-                return 0;
-
-        base = mmap(
-                NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-        if (base == MAP_FAILED)
-                return -errno;
-        if (mprotect(base, guard, PROT_NONE) < 0) {
-                int r = -errno;
-
-                munmap(base, size);
-                return r;
-        }
-
-        stack->base = base;
-        stack->size = size;
-        return 0;
+/* A filter doesn't let it have a table of its own. */
+static bool is_refused_files(const struct spawn_image *image) {
+        return image->error < 0 && image->shares_files && steps[image->step].step == leave_files;
 }
 
-void spawn_stack_deinit(struct spawn_stack *stack) {
-        if (stack->base)
-                munmap(stack->base, stack->size);
-        *stack = (struct spawn_stack)SPAWN_STACK_NULL;
+int spawn(struct birth_stack *stack, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
+        struct child *ret) {
+        struct spawn_image *image;
+        struct spawn_guard guard;
+        bool again;
+        int r;
+
+        *ret_stage = CURFEW_STAGE_CLONE;
+        r = birth_stack_init(stack);
+        if (r < 0)
+                return r;
+
+        spawn_begin(&guard);
+        image = spawn_prepare(stack, plan);
+        r = spawn_child(image, ret_stage, ret);
+        again = is_refused_files(image);
+        birth_deinit(&image->birth);
+        if (again) {
+                image = spawn_prepare(stack, plan);
+                image->shares_files = false;
+                r = spawn_child(image, ret_stage, ret);
+                birth_deinit(&image->birth);
+        }
+        spawn_end(&guard);
+        return r;
 }

@@ -75,7 +75,8 @@ static int spawn_into(struct tree *tree, int group, const struct spawn_plan *pla
 
         into.cgroup = group;
         r = spawn(&tree->forest->kit.stack, &into, ret_stage, ret_leader);
-        if (r == 0 || *ret_stage != CURFEW_STAGE_CLONE || r == -EAGAIN || r == -ENOMEM)
+        if (r == 0 || *ret_stage != CURFEW_STAGE_CLONE || r == -EAGAIN || r == -ENOMEM ||
+                patience_ask(plan->patience) < 0)
                 return r;
 
         /* No clone3, or the process died at birth, as it does where the host's own group has been
@@ -118,7 +119,7 @@ static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_s
         _cleanup_(close_fdp) int group = -1;
         struct forest *forest = tree->forest;
         size_t index = 0;
-        int r = forest_prepare_groups(forest);
+        int r = forest_prepare_groups(forest, plan->patience);
 
         if (r == 0)
                 r = forest_take_ward(forest, plan->cmd, &index);

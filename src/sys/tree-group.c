@@ -207,10 +207,6 @@ static int end(struct tree *tree) {
 
 static int start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
         struct child *ret_leader) {
-        int r = spawn_stack_init(&tree->forest->stack);
-
-        if (r < 0)
-                return r;
         return spawn(&tree->forest->stack, plan, ret_stage, ret_leader);
 }
 

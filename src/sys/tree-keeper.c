@@ -62,6 +62,7 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
         _cleanup_(freep) struct kept *kept = NULL;
         struct forest *forest = tree->forest;
         struct keeper_charge charge;
+        struct ward *ward;
         size_t index = 0;
         int r;
 
@@ -75,15 +76,15 @@ static int start_in(struct tree *tree, const struct spawn_plan *plan, int namesp
         if (r < 0)
                 return r;
 
+        ward = &forest->wards[index];
+        ward->leads_group = tree->own_group;
+        ward->used = 1;
         charge = (struct keeper_charge){
-                .ward = &forest->wards[index],
                 .index = index,
                 .namespaces = namespaces,
                 .stack = &forest->stack,
                 .plan = plan,
         };
-        charge.ward->leads_group = tree->own_group;
-        charge.ward->used = 1;
         kept->tree = tree;
         keeper_init(&kept->keeper, tree->loop, on_keeper);
         r = keeper_start_tree(&kept->keeper, &forest->kit, &charge, ret_stage, ret_leader);

@@ -49,12 +49,13 @@ static bool is_wanted(const struct tree_backend *backend, const struct curfew_cm
         return is_named && backend->guarantee >= cmd->guarantee;
 }
 
-/* If none does, it is the best one's reason that is told. */
+/* If none does, it is the best one's reason that is told. Who has had no patience with one has none
+ * with the next. */
 static int start_in_best(struct tree *tree, const struct spawn_plan *plan,
         enum curfew_stage *ret_stage, struct child *ret_leader) {
-        int error = -EOPNOTSUPP;
+        int error = -EOPNOTSUPP, given_up = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(backends); ++i) {
+        for (size_t i = 0; i < ARRAY_SIZE(backends) && given_up == 0; ++i) {
                 enum curfew_stage stage = CURFEW_STAGE_TREE;
                 int r;
 
@@ -69,8 +70,9 @@ static int start_in_best(struct tree *tree, const struct spawn_plan *plan,
                 }
                 if (error == -EOPNOTSUPP)
                         error = r;
+                given_up = patience_ask(plan->patience);
         }
-        return error;
+        return given_up ?: error;
 }
 
 int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_stage *ret_stage,
