@@ -507,7 +507,12 @@ struct curfew_cmd {
 
         void *data; /* for curfew_run_data() */
 
-        uint64_t reserved[8];
+        /* While the start takes long this is called now and then with `data`, on the same thread.
+         * What isn't 0 gives the start up, as the cancel of its context would: for who listens to
+         * something that is in no context. It must not use the supervisor. */
+        int (*give_up)(void *data);
+
+        uint64_t reserved[7];
 };
 
 /*
@@ -531,7 +536,8 @@ enum curfew_stage {
                                      such backend gives that guarantee; else why the best of them
                                      doesn't work here, such as -EACCES, -EPERM or -ENOENT */
         CURFEW_STAGE_CLONE,       /* "clone": no process to be had (EAGAIN: process limit). Here and
-                                     below, -ECHILD: killed on the way by somebody else */
+                                     below, -ECHILD: killed on the way by somebody else;
+                                     -ECANCELED, -ETIMEDOUT: given up */
         CURFEW_STAGE_CGROUP,      /* "cgroup": it can't be moved there */
         CURFEW_STAGE_SETSID,      /* "setsid" */
         CURFEW_STAGE_SETPGID,     /* "setpgid" */
@@ -735,8 +741,17 @@ int curfew_wait(struct curfew *sup, int64_t timeout);
  * the caller's, to be freed; a failure of any step before that, exec included, is returned here,
  * and nothing of it remains. If `ret_stage` is not NULL, a failure says there which step it was.
  *
- * Blocks until the child has executed (which can take as long as the file system takes). A context
- * that is done starts nothing. The run keeps a reference to the context.
+ * A context that is done starts nothing. Blocks until the child has executed, which takes as long
+ * as the file system takes, or the context is done, or the caller gives it up; that is looked at
+ * every 20 ms. Then the child is killed before it is a program, and the step that it had come to is
+ * where the start fails. One that SIGKILL doesn't end within a second, in an uninterruptible sleep,
+ * is left behind, and reaped at a later start.
+ *
+ * Meanwhile the host's signal handlers are called, but nothing of the supervisor is dispatched: who
+ * can't have a run wait for another's start gives that a deadline. Whoever stops the child before
+ * it has executed only delays it: it is continued, and stopped again as a program.
+ *
+ * The run keeps a reference to the context.
  */
 int curfew_start(struct curfew *sup, struct curfew_ctx *ctx, const struct curfew_cmd *cmd,
         enum curfew_stage *ret_stage, struct curfew_run **ret);

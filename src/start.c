@@ -13,11 +13,30 @@ static void run_freep(struct curfew_run **run) {
         run_free(*run);
 }
 
+/* How long the caller waits for the child. */
+struct wish {
+        struct curfew_ctx *ctx;
+        const struct curfew_cmd *cmd;
+};
+
+static int ask(void *arg) {
+        const struct wish *wish = arg;
+        int r = curfew_ctx_err(wish->ctx);
+
+        if (r == 0 && wish->cmd->give_up && wish->cmd->give_up(wish->cmd->data) != 0)
+                r = -ECANCELED;
+        return r;
+}
+
 static int execute(struct curfew_run *run, struct command *command, enum curfew_stage *stage) {
         _cleanup_(child_deinit) struct child child = CHILD_NULL;
+        struct wish wish = { run->watch.ctx, command->cmd };
+        const struct patience patience = { ask, &wish };
         struct spawn_plan plan = command_plan(command);
         int64_t started;
         int r;
+
+        plan.patience = &patience;
 
         *stage = CURFEW_STAGE_SUPERVISE;
         r = streams_attach(run->streams, &run->sup->loop, command->cmd, command->own_ends);
