@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "failure.h"
+#include "say.h"
+#include "signals.h"
 #include "status.h"
 
 #include <errno.h>
@@ -17,16 +19,34 @@ static const char *explain_misplaced(const struct opts *opts) {
         return NULL;
 }
 
-const char *failure_explain(const struct opts *opts, enum curfew_stage stage, int error) {
-        const char *misplaced = explain_misplaced(opts);
+/* A file system can time out, too. */
+static bool is_time_out(const struct failure *failure) {
+        return failure->error == -ETIMEDOUT && failure->over == -ETIMEDOUT;
+}
 
-        if (stage == CURFEW_STAGE_CONTEXT && error == -ETIMEDOUT)
-                return "its time is over already";
+/* The signal that was the end of it, or 0: a key at the terminal has reached the command as well.
+ */
+static int signal_of(const struct failure *failure) {
+        bool is_ended = failure->error == -ECANCELED || failure->error == -ECHILD;
+
+        return is_ended ? signals_next_stop(failure->signals) : 0;
+}
+
+static const char *explain(const struct opts *opts, const struct failure *failure) {
+        const char *misplaced = explain_misplaced(opts);
+        enum curfew_stage stage = failure->stage;
+        int error = failure->error;
+
+        if (is_time_out(failure))
+                return stage == CURFEW_STAGE_CONTEXT ? "its time is over already"
+                                                     : "its time was over before it was executed";
         if (stage == CURFEW_STAGE_LOOKUP && error == -ENOENT && misplaced)
                 return misplaced;
         if (stage == CURFEW_STAGE_LOOKUP && error == -EPERM)
                 return "PATH has it first relative to the current directory; write ./ before it to "
                        "run that";
+        if (stage == CURFEW_STAGE_CLONE && error == -EINVAL)
+                return "it takes a call that an emulator such as qemu-user doesn't know";
         if (stage == CURFEW_STAGE_TREE && opts->guarantee != CURFEW_GUARANTEE_NONE)
                 return "what it starts can't be held as well here as '--require' demands: see "
                        "'curfew doctor'";
@@ -35,10 +55,21 @@ const char *failure_explain(const struct opts *opts, enum curfew_stage stage, in
         return strerror(-error);
 }
 
-int failure_status(enum curfew_stage stage, int error) {
-        if (stage == CURFEW_STAGE_CONTEXT && error == -ETIMEDOUT)
+static int status_of(const struct failure *failure) {
+        if (is_time_out(failure))
                 return STATUS_TIMED_OUT;
-        if (stage != CURFEW_STAGE_LOOKUP && stage != CURFEW_STAGE_EXEC)
+        if (failure->stage != CURFEW_STAGE_LOOKUP && failure->stage != CURFEW_STAGE_EXEC)
                 return STATUS_FAILED;
-        return error == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
+        return failure->error == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
+}
+
+int failure_tell(const struct opts *opts, struct record *record, const struct failure *failure) {
+        const char *text = explain(opts, failure);
+        int signal = signal_of(failure);
+
+        record_failure(record, failure->stage, text);
+        if (signal > 0)
+                return -signal;
+        say("cannot run '%s': %s (%s)", opts->argv[0], text, curfew_stage_name(failure->stage));
+        return status_of(failure);
 }

@@ -4,9 +4,15 @@
 /* A command that could not be started. */
 
 #include "opts.h"
+#include "record.h"
 
-/* Why, for people. */
-const char *failure_explain(const struct opts *opts, enum curfew_stage stage, int error);
+struct failure {
+        enum curfew_stage stage;
+        int error;
+        int over;    /* what the context has come to by then, as curfew_ctx_err() */
+        int signals; /* the descriptor of those that have come meanwhile */
+};
 
-/* What the program exits with then. */
-int failure_status(enum curfew_stage stage, int error);
+/* Record it, and say a line about it unless it was what somebody wanted. What the program exits
+ * with then, or the negative number of the signal that it is to die of. */
+int failure_tell(const struct opts *opts, struct record *record, const struct failure *failure);

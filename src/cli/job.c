@@ -32,7 +32,8 @@
  * and the shell everybody in a job, this process and what it supervises; none of them wants a
  * clean-up to be cut short, and whoever does has SIGKILL. One signal never does both, so that a
  * Ctrl-C within the grace of a deadline doesn't take away a clean-up that is going on. What the
- * terminal sends may be for the command alone: see terminal.c.
+ * terminal sends may be for the command alone: see terminal.c. A command that has not been executed
+ * yet is not stopped but given up.
  *
  * What curfew exits with is decided at the end, from the result alone: see verdict.c.
  */
@@ -192,6 +193,7 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
                 .guarantee = opts->guarantee,
                 .fds = job->inherited.fds,
                 .n_fds = job->inherited.n,
+                .give_up = signals_have_stop,
         };
 
         if (job->files.are_one)
@@ -209,9 +211,8 @@ static int start_by_shell(struct job *job, enum curfew_stage *ret_stage) {
         return r;
 }
 
-/* 0, or the exit status after a line has been said. */
+/* 0, or the exit status, or the negative number of the signal to die of. */
 static int job_start(struct job *job) {
-        const char *name = job->opts->argv[0];
         enum curfew_stage stage = CURFEW_STAGE_NONE;
         int r = start(job, job->opts->argv, &stage);
 
@@ -224,10 +225,8 @@ static int job_start(struct job *job) {
                 return 0;
         }
 
-        record_failure(job->record, stage, failure_explain(job->opts, stage, r));
-        say("cannot run '%s': %s (%s)", name, failure_explain(job->opts, stage, r),
-                curfew_stage_name(stage));
-        return failure_status(stage, r);
+        return failure_tell(job->opts, job->record,
+                &(struct failure){ stage, r, curfew_ctx_err(job->ctx), job->signals });
 }
 
 static pid_t leader_of(const struct job *job) {

@@ -89,6 +89,28 @@ bool signals_is_stop(int signal) {
         return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
 }
 
+int signals_next_stop(int fd) {
+        bool from_terminal;
+        int signal;
+
+        do
+                signal = signals_next(fd, &from_terminal);
+        while (signal > 0 && !signals_is_stop(signal));
+        return signal;
+}
+
+int signals_have_stop(void *unused) {
+        sigset_t pending;
+
+        (void)unused;
+        sigpending(&pending);
+        for (int signal = 1; signal < SIGRTMIN; ++signal)
+                if (signals_is_stop(signal) && sigismember(&pending, signal) > 0 &&
+                        !rawsig_is_ignored(signal))
+                        return 1;
+        return 0;
+}
+
 void signals_die(int number) {
         sigset_t set;
 

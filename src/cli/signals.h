@@ -23,6 +23,10 @@ int signals_next(int fd, bool *ret_from_terminal);
 /* Whether it asks for the command to be stopped. The others are for the command to see. */
 bool signals_is_stop(int signal);
 
+/* The next one that does, or 0; and whether there is one, for curfew_cmd.give_up. */
+int signals_next_stop(int fd);
+int signals_have_stop(void *unused);
+
 /* Die of a signal, so that the parent sees what it would have seen without curfew, but without
  * dumping a core of our own. Returns only if that is impossible. */
 void signals_die(int number);
