@@ -81,6 +81,12 @@ def has_stopped(session):
     return False
 
 
+def timeout_link(slow):
+    link = os.path.join(slow.folder.name, "timeout")
+    os.symlink(CURFEW, link)
+    return link
+
+
 def test_deadline():
     for user in USERS:
         for options in [], ["-k", "1"], ["-k", "20"], ["--stop=INT:20,TERM:20"]:
@@ -133,6 +139,32 @@ def test_no_hurry():
             slow.wait()
             slow.let_go()
             assert end(process) == (0, "")
+
+
+def test_timeout():
+    """The limit counts from before the command is executed."""
+    for options, expected in ([], 124), (["-k", "20"], 124), (["-s", "KILL"], 137), (["-p"], 143), \
+            (["-p", "-s", "INT"], 130), (["--foreground"], 124):
+        for user in USERS:
+            with Slow() as slow:
+                before = time.monotonic()
+                status, said = end(begin([timeout_link(slow), *options, "1", slow.path], user))
+                assert (status, said) == (expected, ""), (options, status, said)
+                assert 1 <= time.monotonic() - before < 10
+    with Slow() as slow:
+        _, said = end(begin([timeout_link(slow), "-v", "1", slow.path], None))
+        assert re.search("sending signal TERM to command .*slow", said), said
+
+
+def test_timeout_signals():
+    for number, expected in (signal.SIGTERM, -15), (signal.SIGINT, -2), (signal.SIGUSR1, -10), \
+            (signal.SIGALRM, 124):
+        for user in USERS:
+            with Slow() as slow:
+                process = begin([timeout_link(slow), "1h", slow.path], user)
+                slow.wait()
+                process.send_signal(number)
+                assert end(process) == (expected, "")
 
 
 def shells():

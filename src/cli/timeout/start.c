@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,9 @@
  * what comes later in PATH, and remembered should nothing come; and what the kernel doesn't know
  * how to run is a script. So that nothing is cloned in vain it is looked first whether a file is
  * there.
+ *
+ * The limit is counted from before all this, and a signal that is received ends it: a command that
+ * can't be executed, because its file system doesn't answer, is ended as one that can.
  */
 
 #define DEFAULT_PATH "/bin:/usr/bin"
@@ -90,7 +94,14 @@ static int search(const struct start *start) {
         return denied ? -EACCES : r;
 }
 
-int timeout_start(const struct timeout_opts *opts, const struct timeout_signals *signals,
+static int is_over(void *data) {
+        const struct timeout_limit *limit = data;
+        struct pollfd fd = { .fd = limit->signals.fd, .events = POLLIN };
+
+        return curfew_now() >= limit->deadline || poll(&fd, 1, 0) > 0;
+}
+
+int timeout_start(const struct timeout_opts *opts, struct timeout_limit *limit,
         enum curfew_stage *ret_stage, struct curfew **ret_sup, struct curfew_run **ret) {
         struct inherited inherited;
         struct curfew_cmd cmd = {
@@ -102,9 +113,11 @@ int timeout_start(const struct timeout_opts *opts, const struct timeout_signals 
                 .backend = CURFEW_BACKEND_GROUP,
                 .detach = true,
                 .pgid = CURFEW_SAME_GROUP,
-                .sigignore = &signals->ignored,
-                .sigmask = &signals->mask,
+                .sigignore = &limit->signals.ignored,
+                .sigmask = &limit->signals.mask,
                 .parent_death_signal = opts->signal,
+                .data = limit,
+                .give_up = is_over,
         };
         struct start start = { .cmd = &cmd, .stage = ret_stage, .ret = ret };
         struct self self;

@@ -52,11 +52,11 @@
 
 struct timeout {
         struct timeout_opts opts;
-        struct timeout_signals signals;
+        struct timeout_limit limit; /* with the first alarm */
         struct curfew *sup;
         struct curfew_run *run;
-        int64_t deadline, kill_at; /* the two alarms */
-        sigset_t sent;             /* to the group */
+        int64_t kill_at; /* the second */
+        sigset_t sent;   /* to the group */
         bool timed_out;
         bool is_left;  /* stopped, and nothing would ever follow */
         bool is_muted; /* a line could not be written */
@@ -136,14 +136,15 @@ static void handle_signal(struct timeout *timeout, int signal, bool everybody) {
 }
 
 static int64_t next_alarm(const struct timeout *timeout) {
-        return timeout->deadline < timeout->kill_at ? timeout->deadline : timeout->kill_at;
+        return timeout->limit.deadline < timeout->kill_at ? timeout->limit.deadline
+                                                          : timeout->kill_at;
 }
 
 static void handle_alarms(struct timeout *timeout) {
         if (next_alarm(timeout) > curfew_now())
                 return;
-        if (timeout->deadline <= timeout->kill_at)
-                timeout->deadline = CURFEW_FOREVER;
+        if (timeout->limit.deadline <= timeout->kill_at)
+                timeout->limit.deadline = CURFEW_FOREVER;
         else
                 timeout->kill_at = CURFEW_FOREVER;
         handle_signal(timeout, SIGALRM, false);
@@ -153,7 +154,7 @@ static void handle_alarms(struct timeout *timeout) {
 static int sleep_until(struct timeout *timeout, int64_t time) {
         struct pollfd fds[] = {
                 { .fd = curfew_fd(timeout->sup), .events = POLLIN },
-                { .fd = timeout->signals.fd, .events = POLLIN },
+                { .fd = timeout->limit.signals.fd, .events = POLLIN },
         };
         int64_t left = time - curfew_now();
         struct timespec timespec = { 0 };
@@ -181,7 +182,7 @@ static int wait_for_end(struct timeout *timeout) {
                         return 0;
 
                 while ((signal = timeout_signals_next(
-                                &timeout->signals, &timeout->sent, &everybody)) > 0)
+                                &timeout->limit.signals, &timeout->sent, &everybody)) > 0)
                         handle_signal(timeout, signal, everybody);
                 handle_alarms(timeout);
         }
@@ -247,6 +248,24 @@ static int fail_to_start(const struct timeout *timeout, enum curfew_stage stage,
         return STATUS_FAILED;
 }
 
+/* It was ended before it had begun, as what ends it now would have ended it. */
+static int end_early(struct timeout *timeout) {
+        const struct timeout_opts *opts = &timeout->opts;
+        bool everybody = false;
+        int signal = SIGALRM;
+
+        if (timeout->limit.deadline > curfew_now())
+                signal = timeout_signals_next(&timeout->limit.signals, &timeout->sent, &everybody);
+        timeout->timed_out = signal == SIGALRM;
+        if (timeout->timed_out)
+                signal = opts->signal;
+        tell_signal(timeout, signal);
+        if (!timeout->timed_out)
+                return signal > 0 ? -signal : STATUS_FAILED;
+        return opts->preserve_status || signal == SIGKILL ? STATUS_SIGNAL + signal
+                                                          : STATUS_TIMED_OUT;
+}
+
 static int run(struct timeout *timeout) {
         struct timeout_opts *opts = &timeout->opts;
         enum curfew_stage stage = CURFEW_STAGE_SUPERVISE;
@@ -254,13 +273,15 @@ static int run(struct timeout *timeout) {
 
         if (!opts->foreground)
                 setpgid(0, 0);
-        r = timeout_signals_open(opts->signal, &timeout->signals);
+        r = timeout_signals_open(opts->signal, &timeout->limit.signals);
+        timeout->limit.deadline = time_after(opts->duration);
         if (r == 0)
-                r = timeout_start(opts, &timeout->signals, &stage, &timeout->sup, &timeout->run);
+                r = timeout_start(opts, &timeout->limit, &stage, &timeout->sup, &timeout->run);
+        if (r == -ECANCELED)
+                return end_early(timeout);
         if (r < 0)
                 return fail_to_start(timeout, stage, r);
 
-        timeout->deadline = time_after(opts->duration);
         r = wait_for_end(timeout);
         if (timeout->is_left)
                 return STATUS_TIMED_OUT;
@@ -286,7 +307,7 @@ static int finish_output(const struct timeout *timeout, int status) {
 }
 
 int timeout_main(char *const argv[]) {
-        struct timeout timeout = { .kill_at = CURFEW_FOREVER, .signals = { .fd = -1 } };
+        struct timeout timeout = { .kill_at = CURFEW_FOREVER, .limit.signals.fd = -1 };
         int status = 0;
 
         sigemptyset(&timeout.sent);
@@ -308,7 +329,7 @@ int timeout_main(char *const argv[]) {
                 exit(status);
         curfew_run_free(timeout.run);
         curfew_free(timeout.sup);
-        if (timeout.signals.fd >= 0)
-                close(timeout.signals.fd);
+        if (timeout.limit.signals.fd >= 0)
+                close(timeout.limit.signals.fd);
         return status;
 }
