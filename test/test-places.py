@@ -198,6 +198,17 @@ class Places(unittest.TestCase):
             self.assertRegex(file.read(), r'keeper +tracked')
         self.assertEqual((done.stdout, done.returncode), ('asked\n', 124), done.stderr)
 
+    def test_no_execveat(self):
+        """Of Debian's 5.10.0-32: no descriptor can be executed, but its name in /proc."""
+        if not shutil.which('strace'):
+            self.skipTest('it takes strace')
+        done = subprocess.run(['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=execveat',
+                               '-e', 'inject=execveat:error=ENOENT', self.curfew, 'doctor'],
+                              capture_output=True, text=True, timeout=60, check=False)
+        if 'ptrace' in done.stderr:
+            self.skipTest('strace can\'t trace here')
+        self.assertRegex(done.stdout, r'keeper +tracked')
+
     def test_no_size(self):
         self.check_place(no_size, ['child'], (NOBODY,))
 

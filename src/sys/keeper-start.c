@@ -145,6 +145,16 @@ _in_child_ static void leave_group(const struct keeper_birth *keeper) {
                 sys_call(SYS_setpgid, 0, 0);
 }
 
+/* Debian's 5.10.0-32 says ENOENT of every descriptor; what /proc has of it can be executed. */
+_in_child_ static int execute_image(const char *const argv[], const char *const env[]) {
+        static_assert(KEEPER_IMAGE == 6, "it stands in the path");
+        long r = sys_call(SYS_execveat, KEEPER_IMAGE, "", argv, env, AT_EMPTY_PATH);
+
+        if (r == -ENOENT)
+                r = sys_call(SYS_execve, "/proc/self/fd/6", argv, env);
+        return (int)r;
+}
+
 _in_child_ static int execute(struct keeper_birth *keeper) {
         const char *argv[] = { KEEPER_NAME, keeper->host, keeper->index, keeper->number, NULL };
         const char *const env[] = { NULL };
@@ -159,9 +169,7 @@ _in_child_ static int execute(struct keeper_birth *keeper) {
         r = descriptors_unshare(keeper->fds, keeper->n_fds);
         if (r >= 0)
                 r = descriptors_arrange(keeper->fds, keeper->n_fds);
-        if (r >= 0)
-                r = sys_call(SYS_execveat, KEEPER_IMAGE, "", argv, env, AT_EMPTY_PATH);
-        return (int)r;
+        return r < 0 ? (int)r : execute_image(argv, env);
 }
 
 _in_child_ static int keep(void *arg) {
