@@ -194,12 +194,15 @@ class Verdicts(Case):
 
     def test_keys(self):
         """A step that the terminal has taken: the second Ctrl-C begins the plan, the third kills."""
-        script = 'trap "echo told" INT; echo up; while :; do sleep .1; done'
+        script = 'trap "echo told" INT; trap "echo passed on" USR1; echo up; ' + \
+            'while :; do sleep .1; done'
         argv = [CURFEW, '-v', '--report', self.report, '--stop=INT:50', '60', 'sh', '-c', script]
         with Terminal(argv) as term:
             term.expect('up')
             term.type(CTRL_C)
             term.expect('told')
+            os.kill(term.pid, signal.SIGUSR1)
+            term.expect('passed on')  # by curfew, which has seen the key by then
             term.type(CTRL_C)
             term.expect('0 processes; \\d+ had it from the terminal')
             term.type(CTRL_C)
