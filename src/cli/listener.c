@@ -10,6 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef SYS_close_range /* glibc knows it since 2.33 */
+#define SYS_close_range __NR_close_range
+#endif
+
 /*
  * A Ctrl-C reaches everybody in the foreground group: the command, curfew, and the program that
  * calls curfew. Many of these kill curfew at once then (Go's os/exec does by default; Python's
