@@ -30,6 +30,7 @@ struct scene {
 
 #define ROUNDS 16
 
+/* What comes just before it sleeps it hears when it has slept. */
 #define PYTHON                                                                                     \
         "import os, signal, subprocess, sys, time\n"                                               \
         "def stop(*_):\n"                                                                          \
@@ -37,7 +38,7 @@ struct scene {
         "    sys.exit(0)\n"                                                                        \
         "signal.signal(signal.SIGTERM, stop)\n"                                                    \
         "os.write(3, b'busy')\n"                                                                   \
-        "while True: time.sleep(1000)\n"
+        "while True: time.sleep(.05)\n"
 
 /* Until it has executed something, a shell's child has its parent's handlers and loses what they
  * get: so it is the child that says when it can be asked. */
