@@ -338,6 +338,16 @@ static bool is_alone(const struct sweep *sweep, const struct proc_list *list) {
                is_ours(sweep, list, list->items[0].proc.group);
 }
 
+/* What was short for a moment may be there in the next. */
+static int find_once_more(const struct sweep_place *place, struct proc_list *list) {
+        int r = place->find(place, list);
+
+        if (!proc_is_shortage(r) && proc_list_shortage(list) == 0)
+                return r;
+        list->error = 0;
+        return place->find(place, list);
+}
+
 /* Until nobody is new, and no number has been given out while it was looked. Of what forks all the
  * time, or a machine where somebody always does, there is no end. */
 static int find_all(const struct sweep *sweep, const struct sweep_place *place,
@@ -352,7 +362,7 @@ static int find_all(const struct sweep *sweep, const struct sweep_place *place,
                 size_t n = list->n;
                 pid_t last = moment.last;
 
-                r = place->find(place, list);
+                r = find_once_more(place, list);
                 if (place->sealed || is_alone(sweep, list))
                         break;
                 moment = proc_now();
