@@ -381,8 +381,9 @@ enum curfew_guarantee {
  * can hear it. After the last step SIGKILL goes to the tree, always. The grace belongs to the
  * tree: the steps go on after the leader has exited, while anything is left.
  *
- * A step reaches each process once, also one that is being forked as it is taken; not what a
- * process forks in answer to it, which may be its way of cleaning up. The tree of another curfew
+ * A step reaches each process once that is there when it begins; not what a process forks in answer
+ * to it, which may be its way of cleaning up. One that is forked at that very moment, outside of
+ * the leader's group, may have the next step only (docs/guarantees.md). The tree of another curfew
  * within this one is left to that one, which is asked like any process and stops it by its own
  * plan. Who has the signal from elsewhere already, curfew_run_note_signal() can have left out.
  * SIGKILL reaches everything.

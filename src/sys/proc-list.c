@@ -254,12 +254,6 @@ int proc_list_add_children(struct proc_list *list, const struct proc *parent) {
         return r < 0 ? r : gone;
 }
 
-bool proc_is_childless(const struct proc *proc) {
-        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
-
-        return proc_list_add_children(&list, proc) == 0 && list.n == 0 && list.error == 0;
-}
-
 /* The list grows behind the index that walks it, so this is the whole tree, level by level. */
 int proc_list_add_descendants(struct proc_list *list) {
         int r = 0;

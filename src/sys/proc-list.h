@@ -47,9 +47,6 @@ int proc_list_add_file(struct proc_list *list, int dir, const char *path);
 /* Add the living children of a process, whichever of its threads has forked them. 1: it is gone. */
 int proc_list_add_children(struct proc_list *list, const struct proc *parent);
 
-/* Whether it has no living children. */
-bool proc_is_childless(const struct proc *proc);
-
 /* Add the living descendants of all that is in the list, but of those that are spared. */
 int proc_list_add_descendants(struct proc_list *list);
 
