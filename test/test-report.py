@@ -6,7 +6,9 @@
 #
 # Commands that have to be ready before something is done to them say so through a pipe.
 
+import array
 import atexit
+import fcntl
 import json
 import os
 import pty
@@ -18,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import unittest
 
 from terminal import CTRL_C, Terminal
@@ -27,6 +30,18 @@ try:
 except ImportError:
     print('skipped: there is no python3-jsonschema')
     sys.exit(1 if os.environ.get('CURFEW_MUST_WORK') else 77)
+
+
+def be(uid):
+    """For preexec_fn: somebody who isn't root."""
+    def become():
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+    return become
+
+
+NOBODY = 65534
 
 
 def share(program):
@@ -408,19 +423,14 @@ class Files(Case):
         with open(self.report, 'w') as file:
             file.write('old')
         os.chmod(self.report, 0o644)
-
-        def be_nobody():
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
         self.mistake("cannot write '.*' for '--report': Permission denied",
-                     f'--report={self.report}', preexec_fn=be_nobody)
+                     f'--report={self.report}', preexec_fn=be(NOBODY))
         self.mistake("cannot write '.*' for '--report': Permission denied",
-                     f'--report={self.report}.new', preexec_fn=be_nobody)
+                     f'--report={self.report}.new', preexec_fn=be(NOBODY))
 
         # A file that may be written in a folder that may not.
         os.chmod(self.report, 0o666)
-        done = self.curfew(f'--report={self.report}', '10', 'true', preexec_fn=be_nobody)
+        done = self.curfew(f'--report={self.report}', '10', 'true', preexec_fn=be(NOBODY))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.check_report(read(self.report))
 
@@ -510,6 +520,105 @@ class Files(Case):
         self.check_report(read(other))
         self.assertEqual(sorted(os.listdir(self.dir)), ['other.json', 'report.json'])
 
+    def in_mount(self, options, script, *args):
+        """A file system of its own on self.dir, with what the script does in there."""
+        script = f'mount -t tmpfs -o {options} none . && cd "$PWD" || exit 77; {script}'
+        done = subprocess.run(['unshare', '--mount', 'sh', '-c', script, CURFEW, *args],
+                              capture_output=True, text=True, cwd=self.dir, timeout=BOUND)
+        if done.returncode == 77 or done.stderr.startswith('unshare'):
+            self.skipTest('nothing can be mounted here')
+        return done
+
+    def test_forbidden_link(self):
+        """What the kernel refuses everybody isn't done by other means."""
+        with tempfile.NamedTemporaryFile('w+') as other:
+            other.write('old')
+            other.flush()
+            for option in ('report', 'timeline', 'events'):
+                done = self.in_mount('nosymfollow', 'ln -s "$1" link; "$0" "$2" 10 touch started; '
+                                     'echo $? *', other.name, f'--{option}=link')
+                self.assertEqual(done.stdout, '125 link\n')
+                self.assertEqual(done.stderr, f"curfew: cannot write 'link' for '--{option}': "
+                                 'Too many levels of symbolic links\n')
+                self.assertEqual(read(other.name), b'old')
+
+    def test_strangers_link(self):
+        if os.getuid() != 0 or read('/proc/sys/fs/protected_symlinks') != b'1\n':
+            self.skipTest('it takes root and fs.protected_symlinks')
+        os.chmod(self.dir, 0o1777)
+        with open(self.events, 'w') as file:
+            file.write('old')
+        os.symlink(self.events, self.report)
+        os.lchown(self.report, NOBODY, NOBODY)
+        for option in ('report', 'timeline', 'events'):
+            self.mistake("cannot write '.*': Permission denied", f'--{option}={self.report}')
+        self.assertEqual(read(self.events), b'old')
+
+    def test_sticky_folder(self):
+        """Another's file, that may be written but not be replaced."""
+        if os.getuid() != 0:
+            self.skipTest('only root can be somebody else')
+        os.chmod(self.dir, 0o1777)
+        page = os.path.join(self.dir, 'page.html')
+        for owner in (1, 0):
+            os.chown(self.dir, owner, -1)
+            for path in (self.report, page, self.events):
+                with open(path, 'w') as file:
+                    file.write('old')
+                os.chmod(path, 0o666)
+                os.chown(path, 1, -1)
+            args = [f'--report={self.report}', f'--timeline={page}', f'--events={self.events}']
+            if owner != 1 and read('/proc/sys/fs/protected_regular') != b'0\n':
+                self.mistake("cannot write '.*': Permission denied", *args, preexec_fn=be(NOBODY))
+                continue
+            done = self.curfew(*args, '10', 'true', preexec_fn=be(NOBODY))
+            self.assertEqual((done.returncode, done.stderr), (0, b''))
+            report = self.check_report(read(self.report))
+            self.check_alike(report, self.check_events(read(self.events)))
+            self.assertTrue(read(page).startswith(b'<!'))
+            self.assertEqual({os.stat(path).st_uid for path in (self.report, page, self.events)}, {1})
+            self.assertEqual(len(os.listdir(self.dir)), 3)
+
+    def test_dangling_link(self):
+        """What it leads to is made, and it stays a link."""
+        os.mkdir(os.path.join(self.dir, 'd'))
+        target = os.path.join(self.dir, 'd', 'target')
+        for option, path in (('report', self.report), ('events', self.events)):
+            os.symlink('d/target', path)
+            done = self.curfew(f'--{option}={path}', '10', 'true')
+            self.assertEqual((done.returncode, done.stderr), (0, b''))
+            self.assertTrue(os.path.islink(path))
+            self.assertEqual(os.listdir(os.path.join(self.dir, 'd')), ['target'])
+            self.assertEqual(json.loads(read(target).splitlines()[0] if option == 'events' else
+                                        read(target))['schema'], f'curfew-{option}/1')
+            os.remove(target)
+        self.mistake("cannot write '.*': '--report' goes there", '--report', self.report,
+                     '--timeline', self.events)
+
+    def test_removed_meanwhile(self):
+        """A build that begins by removing its folder."""
+        folder = os.path.join(self.dir, 'd')
+        os.mkdir(folder)
+        for had in (False, True):
+            path = os.path.join(folder, f'report-{had}')
+            if had:
+                with open(path, 'w') as file:
+                    file.write('old')
+            for script in ('rm -rf d; mkdir d', 'rm -f d/*', 'mv d e; mkdir d; rm -rf e'):
+                done = self.curfew(f'--report={path}', '10', 'sh', '-c', script)
+                self.assertEqual((done.returncode, done.stderr), (0, b''))
+                self.check_report(read(path))
+                if not had:
+                    os.remove(path)
+
+    def test_no_room(self):
+        """The old report stays, and nothing lies about."""
+        done = self.in_mount('size=16k', 'echo old >r; dd if=/dev/zero of=fill 2>/dev/null; '
+                             '"$0" --report=r 10 true; echo $?; cat r; ls -A')
+        self.assertEqual(done.stdout, '125\nold\nfill\nr\n')
+        self.assertEqual(done.stderr,
+                         "curfew: cannot write 'r' for '--report': No space left on device\n")
+
     def test_fifo(self):
         """It is waited for by who writes, as by a shell, and nothing starts before."""
         os.mkfifo(self.events)
@@ -555,6 +664,35 @@ class Files(Case):
         done.stdout.close()
         self.assertGreater(len(data), 1 << 16)
         self.check_events(data)
+
+    def test_long_command(self):
+        """The first line and the last may be longer than anything that waits."""
+        args = ['sh', '-c', 'read -r _; echo done', *['\x01' * 131000] * 8]
+        done = self.curfew('--events', self.events, '100', *args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        events = self.check_events(read(self.events))
+        self.assertEqual((events[0]['event'], events[-1]['event']), ('start', 'end'))
+        self.assertEqual(events[0]['command']['argv'], args)
+        self.assertEqual(events[-1]['report']['command']['argv'], args)
+
+        # What there was no room for meanwhile, is told.
+        ours, theirs = os.pipe()
+        os.set_blocking(theirs, True)
+        done = subprocess.Popen([CURFEW, f'--events={theirs}', '100', *args], pass_fds=[theirs],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        waiting = array.array('i', [0])
+        while waiting[0] < 1 << 16 or b') S ' not in read(f'/proc/{done.pid}/stat'):
+            fcntl.ioctl(ours, termios.FIONREAD, waiting)  # until it waits for something to tell
+        done.stdin.close()
+        self.assertEqual(done.stdout.readline(), b'done\n')
+        os.close(theirs)
+        with open(ours, 'rb') as file:
+            events = self.check_events(file.read())
+        self.assertEqual(done.wait(timeout=BOUND), 0)
+        done.stdout.close()
+        kinds = [event['event'] for event in events]
+        self.assertEqual((kinds[0], kinds[-1]), ('start', 'end'))
+        self.assertGreater(events[kinds.index('omitted')]['lines'], 0)
 
     def test_no_reader(self):
         ours, theirs = os.pipe()

@@ -9,7 +9,9 @@
 /*
  * A line is given to one write(2), so that a file has whole lines whenever it is looked at. A
  * reader may be slow: what it has no room for waits here, and what is too much even for that is
- * left out, and counted. A command is not held up by who watches it.
+ * left out, and counted. A command is not held up by who watches it. The last line is never left
+ * out, nor is one for want of room while nothing waits: the first may have a command line of
+ * megabytes in it.
  */
 
 #define LIMIT (4u << 20)
@@ -40,8 +42,6 @@ void lines_flush(struct lines *lines) {
 static int append(struct lines *lines, const char *text, size_t size) {
         size_t needed = lines->size + size;
 
-        if (needed > LIMIT)
-                return -ENOBUFS;
         if (needed > lines->capacity) {
                 char *waiting = realloc(lines->waiting, 2 * needed);
 
@@ -55,13 +55,14 @@ static int append(struct lines *lines, const char *text, size_t size) {
         return 0;
 }
 
-static int append_json(struct lines *lines, const json_t *line) {
-        char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(15));
-        size_t n;
+static int append_json(struct lines *lines, const json_t *line, size_t limit) {
+        char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+        size_t n = text ? strlen(text) : 0;
         int r = -ENOMEM;
 
-        if (text) {
-                n = strlen(text);
+        if (text && lines->size > 0 && lines->size + n >= limit) {
+                r = -ENOBUFS;
+        } else if (text) {
                 text[n] = '\n'; /* instead of the NUL */
                 r = append(lines, text, n + 1);
         }
@@ -69,11 +70,11 @@ static int append_json(struct lines *lines, const json_t *line) {
         return r;
 }
 
-static void append_omitted(struct lines *lines, int64_t now) {
+static void append_omitted(struct lines *lines, int64_t now, size_t limit) {
         json_t *line = json_pack("{ss so si}", "event", "omitted", "time", json_seconds(now),
                 "lines", (int)lines->omitted);
 
-        if (line && append_json(lines, line) == 0)
+        if (append_json(lines, line, limit) == 0)
                 lines->omitted = 0;
         json_decref(line);
 }
@@ -83,21 +84,26 @@ void lines_add(struct lines *lines, json_t *line, int64_t now) {
                 if (lines->size > 0)
                         lines_flush(lines);
                 if (lines->omitted > 0)
-                        append_omitted(lines, now);
-                if (!line || append_json(lines, line) < 0)
+                        append_omitted(lines, now, LIMIT);
+                if (append_json(lines, line, LIMIT) < 0)
                         ++lines->omitted;
                 lines_flush(lines);
         }
         json_decref(line);
 }
 
-int lines_finish(struct lines *lines) {
-        int r = 0;
+int lines_finish(struct lines *lines, json_t *last, int64_t now) {
+        int r, s;
 
-        if (lines->size > 0)
-                r = target_write_all(lines->target.fd, lines->waiting, lines->size);
-        if (r < 0)
-                fail(lines, r);
+        if (lines_wanted(lines)) {
+                if (lines->omitted > 0)
+                        append_omitted(lines, now, SIZE_MAX);
+                r = append_json(lines, last, SIZE_MAX);
+                s = target_write_all(lines->target.fd, lines->waiting, lines->size);
+                if (r < 0 || s < 0)
+                        fail(lines, s < 0 ? s : r);
+        }
+        json_decref(last);
         return lines->error;
 }
 

@@ -30,7 +30,8 @@ void lines_add(struct lines *lines, json_t *line, int64_t now);
 /* Write what waits, as far as that goes. */
 void lines_flush(struct lines *lines);
 
-/* Write all of it. A line has been said about a failure, now or before. */
-int lines_finish(struct lines *lines);
+/* Add the last one, likewise, for which there is room, and write all of it. A line has been said
+ * about a failure, now or before. */
+int lines_finish(struct lines *lines, json_t *last, int64_t now);
 
 void lines_deinit(struct lines *lines);

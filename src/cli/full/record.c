@@ -100,13 +100,15 @@ static int check_apart(const struct opts *opts) {
 static int open_targets(struct record *record, const struct opts *opts) {
         int r = check_apart(opts);
 
-        if (r == 0 && opts->report)
+        if (r < 0)
+                return r;
+        if (opts->report)
                 r = target_open(&record->report, "report", opts->report, true);
         if (r == 0 && opts->timeline)
                 r = target_open(&record->timeline, "timeline", opts->timeline, true);
         if (r == 0 && opts->events)
                 r = target_open(&record->events.target, "events", opts->events, false);
-        return r;
+        return r < 0 ? r : check_apart(opts); /* where a link led nowhere there is a file now */
 }
 
 int record_open(const struct opts *opts, struct record **ret) {
@@ -243,11 +245,10 @@ static int write_events(struct record *record) {
         if (!facts->opts->events)
                 return 0;
         now = facts->result ? curfew_now() - record->started : 0;
-        tell(record,
+        return lines_finish(&record->events,
                 json_pack("{ss so so}", "event", "end", "time", json_seconds(now), "report",
                         report_new(facts, false)),
                 now);
-        return lines_finish(&record->events);
 }
 
 static int write_report(struct record *record, const json_t *report) {

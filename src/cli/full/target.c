@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,14 @@
  * That a path can't be written has to be found before the command starts, and a reader must never
  * see half a report. So an ordinary file is replaced: a new one is written beside it and renamed.
  * Making one at the start, and removing it again, proves that this will be possible; nothing lies
- * about if curfew is killed. Where the folder takes no new file, or the old one is a mount point,
- * as in a container, the old file itself is opened and written.
+ * about if curfew is killed.
+ *
+ * Where a file is there already it is opened at the start, and kept open: as a shell's redirection
+ * opens it, so that what the kernel refuses everybody (a stranger's link in a sticky folder, say)
+ * is refused here. It is replaced where it is, which for a link the kernel tells. And should that
+ * not be possible in the end, it is written over: in a folder that takes no new file; as a mount
+ * point, in a container; and where it is another's, who would lose it, or is protected by a sticky
+ * folder. What is opened at the start can be written at the end.
  *
  * Anything else (a terminal, a pipe, a descriptor) is written directly. A pipe can be full and its
  * reader asleep, which must not hold up the supervision of a command; so it is opened again for
@@ -85,8 +92,8 @@ static int open_descriptor(struct target *target, int fd) {
 }
 
 /* May block, as the shell's redirection does: a FIFO waits for its reader. */
-static int open_directly(struct target *target, int flags) {
-        int fd = open(target->text, O_WRONLY | O_NOCTTY | O_CLOEXEC | flags, 0666);
+static int open_file(struct target *target, int flags) {
+        int fd = open(target->text, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC | flags, 0666);
         int r = fd < 0 ? -errno : open_descriptor(target, fd);
 
         if (fd >= 0)
@@ -111,73 +118,90 @@ static int make_new(const struct target *target, char ret[64]) {
         return fd;
 }
 
-/* The file that is to be replaced, or made: where links lead. Whoever may not write it may not
- * replace it, either, even if they may write the folder. */
-static int resolve(const char *text, char **ret) {
-        char *path = realpath(text, NULL);
-        int r = 0;
-
-        if (path ? access(path, W_OK) < 0 : errno != ENOENT)
-                r = -errno;
-        else if (!path)
-                path = strdup(text);
-        if (r == 0 && !path)
-                r = -ENOMEM;
-        if (r < 0)
-                free(path);
-        else
-                *ret = path;
-        return r;
-}
-
-/* Part a path into the folder, which is opened, and the name in it. Changes the path. */
+/* Part a path into the folder, which is opened, and the name in it. Changes the path. What is left
+ * of it names what is in the folder, so that a link to that is within the path, as it was. */
 static int part(struct target *target, char *path) {
         char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
+        if (*name == 0)
+                return -EISDIR;
         target->name = strdup(name);
         if (!target->name)
                 return -ENOMEM;
-        if (*name == 0)
-                return -EISDIR;
-        *name = 0;
-        target->folder = open(*path ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        strcpy(name, ".");
+        target->folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         return target->folder < 0 ? -errno : 0;
 }
 
-static int open_folder(struct target *target) {
-        char *path, name[64];
-        int r = resolve(target->text, &path);
+static bool are_one(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
-        if (r < 0)
-                return r;
-        r = part(target, path);
+/* Whether the name in the folder is that of the file that is open, if one is. */
+static bool is_there(const struct target *target) {
+        struct stat open, named;
+
+        if (target->fd < 0)
+                return true;
+        return fstat(target->fd, &open) == 0 &&
+               fstatat(target->folder, target->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+               are_one(&open, &named);
+}
+
+static void forget_place(struct target *target) {
+        if (target->folder >= 0)
+                close(target->folder);
+        free(target->name);
+        target->folder = -1;
+        target->name = NULL;
+}
+
+/* That a new file can be made where this path leads, and no link from there. */
+static int find_place(struct target *target, const char *text) {
+        char *path = strdup(text), name[64];
+        int r = path ? part(target, path) : -ENOMEM;
+
         free(path);
-        if (r < 0)
+        if (r == 0 && !is_there(target))
+                r = -EXDEV;
+        if (r == 0)
+                r = make_new(target, name);
+        if (r < 0) {
+                forget_place(target);
                 return r;
-
-        r = make_new(target, name);
-        if (r < 0)
-                return r;
+        }
         close(r);
         unlinkat(target->folder, name, 0);
         return 0;
 }
 
+/* The end of the links that lead to what is open. Without a /proc they keep it to themselves. */
+static void find_place_by_link(struct target *target) {
+        char link[32], path[PATH_MAX];
+        ssize_t n;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", target->fd);
+        n = readlink(link, path, sizeof(path));
+        if (n <= 0 || n == sizeof(path))
+                return;
+        path[n] = 0;
+        find_place(target, path);
+}
+
 static int open_path(struct target *target, bool whole) {
         struct stat st;
-        bool exists = stat(target->text, &st) == 0;
         int r;
 
-        if (exists && S_ISDIR(st.st_mode))
-                return -EISDIR;
-        if (exists && !S_ISREG(st.st_mode))
-                return open_directly(target, 0);
         if (!whole)
-                return open_directly(target, O_CREAT | O_TRUNC | O_APPEND);
-        r = open_folder(target);
-        if (r < 0 && exists)
-                r = open_directly(target, 0);
-        return r;
+                return open_file(target, O_TRUNC | O_APPEND);
+        if (lstat(target->text, &st) < 0)
+                return errno == ENOENT ? find_place(target, target->text) : -errno;
+        r = open_file(target, 0);
+        if (r < 0 || fstat(target->fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return r;
+        if (find_place(target, target->text) < 0)
+                find_place_by_link(target);
+        return 0;
 }
 
 int target_open(struct target *target, const char *option, const char *text, bool whole) {
@@ -192,10 +216,6 @@ int target_open(struct target *target, const char *option, const char *text, boo
         if (r < 0)
                 target_say(target, r);
         return r;
-}
-
-static bool are_one(const struct stat *a, const struct stat *b) {
-        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 static const char *name_in(const char *path) {
@@ -249,51 +269,67 @@ int target_write_all(int fd, const char *data, size_t size) {
         return 0;
 }
 
-/* In the place of the old file, and with its permissions. */
+/* Make the new file like the one whose place it is to take. Returns whether it can be. */
+static bool take_after_old(const struct target *target, int fd) {
+        struct stat st;
+
+        if (fstatat(target->folder, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                !S_ISREG(st.st_mode))
+                return true;
+        return fchown(fd, st.st_uid, st.st_gid) == 0 && fchmod(fd, st.st_mode & 0777) == 0;
+}
+
+/* In the place of the old file, and with its owner and permissions. 1: it can't be replaced. */
 static int replace(const struct target *target, const char *data, size_t size) {
         char name[64];
-        struct stat st;
-        int fd = make_new(target, name), r;
+        int fd = make_new(target, name), r = 1;
 
         if (fd < 0)
-                return fd;
-        if (fstatat(target->folder, target->name, &st, 0) == 0) {
-                r = fchown(fd, st.st_uid, st.st_gid);
-                r = fchmod(fd, st.st_mode & 0777) | r;
-                (void)r; /* then it is like a new one */
-        }
-        r = target_write_all(fd, data, size);
+                return 1;
+        if (take_after_old(target, fd))
+                r = target_write_all(fd, data, size);
         if (close(fd) < 0 && r == 0)
                 r = -errno;
         if (r == 0 && renameat(target->folder, name, target->folder, target->name) < 0)
-                r = -errno;
-        if (r < 0)
+                r = 1;
+        if (r != 0)
                 unlinkat(target->folder, name, 0);
         return r;
 }
 
-/* Into a file that can't be replaced. */
-static int write_over(struct target *target, const char *data, size_t size) {
+/* Nobody has a name for it any more. */
+static bool is_removed(const struct target *target) {
         struct stat st;
-        int r;
 
-        if (target->fd < 0) {
-                r = open_directly(target, 0);
-                if (r < 0)
-                        return r;
-        }
-        if (parse_descriptor(target->text) < 0 && fstat(target->fd, &st) == 0 &&
-                S_ISREG(st.st_mode) && ftruncate(target->fd, 0) < 0)
-                return -errno;
-        return target_write_all(target->fd, data, size);
+        return target->fd < 0 ||
+               (fstat(target->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0);
+}
+
+/* Whoever has removed it since the start may have made another, but no link to be followed. */
+static int open_anew(struct target *target) {
+        if (target->fd >= 0)
+                close(target->fd);
+        target->fd = -1;
+        return open_file(target, O_NOFOLLOW);
+}
+
+static int write_over(struct target *target, const char *data, size_t size) {
+        bool is_named = parse_descriptor(target->text) < 0;
+        struct stat st;
+        int r = 0;
+
+        if (is_named && is_removed(target))
+                r = open_anew(target);
+        if (r == 0 && is_named && fstat(target->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+                ftruncate(target->fd, 0) < 0)
+                r = -errno;
+        return r < 0 ? r : target_write_all(target->fd, data, size);
 }
 
 int target_write(struct target *target, const void *data, size_t size) {
-        int r = -EBUSY;
+        int r = target->folder >= 0 ? replace(target, data, size) : 1;
 
-        if (target->fd < 0)
-                r = replace(target, data, size);
-        if (r == -EBUSY)
+        if (r > 0)
                 r = write_over(target, data, size);
         if (r < 0)
                 target_say(target, r);
@@ -303,8 +339,6 @@ int target_write(struct target *target, const void *data, size_t size) {
 void target_deinit(struct target *target) {
         if (target->fd >= 0)
                 close(target->fd);
-        if (target->folder >= 0)
-                close(target->folder);
-        free(target->name);
+        forget_place(target);
         *target = (struct target)TARGET_NULL;
 }

@@ -10,8 +10,8 @@
 struct target {
         const char *option; /* that has asked for it, and what it said */
         const char *text;
-        int fd;     /* open for writing; or -1: see folder */
-        int folder; /* where a new file is to take the place of `name` */
+        int fd;     /* open for writing; or -1: there is no such file yet */
+        int folder; /* where a new file is to take the place of `name`; or -1: `fd` is written */
         char *name;
 };
 
