@@ -42,6 +42,14 @@ err'
 err
 out
 err'
+        run $idle --stdout=- --stderr=- 10 sh -c "$both"; status 0; err ''; out 'out
+err
+out
+err'
+        run $idle --stdout=a --stderr=- 10 sh -c "$both"; status 0; err ''; out 'err
+err'
+        content a 'out
+out'
         run $idle --stdout=no/such 10 touch started; status 125; out ''
         err "curfew: cannot open 'no/such' for '--stdout': No such file or directory"
         echo full >a
@@ -50,6 +58,7 @@ err'
         content a full
         checks=$((checks + 1))
         [ ! -e started ] || fail 'started without its output'
+        [ ! -e - ] || fail 'a file is called -'
 done
 
 # Without --idle nothing is in between.

@@ -500,9 +500,14 @@ class Files(Case):
         self.check_alike(self.check_report(report), self.check_events(read(self.events)))
 
     def test_stdout(self):
-        done = self.curfew('--report=/dev/stdout', '10', 'echo', 'hello')
-        self.assertTrue(done.stdout.startswith(b'hello\n{'))
-        self.check_report(done.stdout[6:])
+        for name in ('/dev/stdout', '-'):
+            done = self.curfew(f'--report={name}', '10', 'echo', 'hello')
+            self.assertTrue(done.stdout.startswith(b'hello\n{'))
+            self.check_report(done.stdout[6:])
+        done = self.curfew('--events=-', '10', 'true')
+        self.check_events(done.stdout)
+        self.assertTrue(self.curfew('--timeline', '-', '10', 'true').stdout.endswith(b'</html>\n'))
+        self.assertEqual(os.listdir(self.dir), [])
 
     def test_mount_point(self):
         """A file that can't be replaced, as one that is mounted into a container, is written over."""

@@ -15,6 +15,10 @@ static int open_file(const char *path, const char *option, int *ret) {
 
         if (!path)
                 return 0;
+        if (strcmp(path, "-") == 0) {
+                *ret = STDOUT_FILENO;
+                return 0;
+        }
         do {
                 fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0666);
         } while (fd < 0 && errno == EINTR);
@@ -28,12 +32,16 @@ static int open_file(const char *path, const char *option, int *ret) {
         return fd;
 }
 
+static bool is_own(int fd) {
+        return fd > STDERR_FILENO;
+}
+
 /* Only when all are open: what isn't run must not cost what is in a file. Others have no size. */
 static int empty(int fd, const char *path, const char *option) {
         struct stat st;
         int r;
 
-        if (!path || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || ftruncate(fd, 0) == 0)
+        if (!is_own(fd) || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || ftruncate(fd, 0) == 0)
                 return 0;
         r = -errno;
         say("cannot empty '%s' for '--%s': %s", path, option, strerror(-r));
@@ -42,14 +50,14 @@ static int empty(int fd, const char *path, const char *option) {
 
 /* Two descriptors of one regular file may each have a position of its own, and then what is written
  * to both is not one stream. The two that we have opened are to be one. */
-static bool lead_to_one(const struct opts *opts, const struct files *files) {
+static bool lead_to_one(const struct files *files) {
         struct stat out, err;
         long r;
 
         if (fstat(files->out, &out) < 0 || fstat(files->err, &err) < 0 ||
                 out.st_dev != err.st_dev || out.st_ino != err.st_ino)
                 return false;
-        if (!S_ISREG(out.st_mode) || (opts->out && opts->err))
+        if (!S_ISREG(out.st_mode) || (is_own(files->out) && is_own(files->err)))
                 return true;
 
         r = syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, files->out, files->err);
@@ -71,15 +79,15 @@ int files_open(const struct opts *opts, struct files *ret) {
                 return r;
         }
         if (opts->idle > 0 || (opts->out && opts->err))
-                files.are_one = lead_to_one(opts, &files);
+                files.are_one = lead_to_one(&files);
         *ret = files;
         return 0;
 }
 
 void files_close(struct files *files) {
-        if (files->out > STDERR_FILENO)
+        if (is_own(files->out))
                 close(files->out);
-        if (files->err > STDERR_FILENO)
+        if (is_own(files->err))
                 close(files->err);
         *files = (struct files)FILES_NULL;
 }

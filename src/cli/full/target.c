@@ -43,7 +43,7 @@ static int parse_descriptor(const char *text) {
         char *end;
         long fd;
 
-        if (strcmp(text, "/dev/stdout") == 0)
+        if (strcmp(text, "-") == 0 || strcmp(text, "/dev/stdout") == 0)
                 return STDOUT_FILENO;
         if (strcmp(text, "/dev/stderr") == 0)
                 return STDERR_FILENO;

@@ -19,9 +19,9 @@ struct target {
         { .fd = -1, .folder = -1 }
 
 /*
- * Find out whether it can be written. `text` is a path or the number of a descriptor. `whole`: what
- * is written at the end is to take the place of the file at once. Else an ordinary file is emptied
- * now. A line is said about a failure.
+ * Find out whether it can be written. `text` is a path, the number of a descriptor, or "-", which
+ * is standard output. `whole`: what is written at the end is to take the place of the file at once.
+ * Else an ordinary file is emptied now. A line is said about a failure.
  */
 int target_open(struct target *target, const char *option, const char *text, bool whole);
 
