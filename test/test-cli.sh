@@ -174,6 +174,11 @@ mistake "option '--signal' needs its SIGNAL. Try 'curfew --help'" -s
 mistake "option '--kill-after' needs its DURATION. Try *" --kill-after
 mistake "unknown option '--a?b'*" "$(printf -- '--a\nb')"
 
+# Nothing in a name is more than shown: no control, in ASCII or beyond, nothing that turns the direction of
+# writing, and no byte that a terminal might make something of.
+run 10 "$(printf './\033[2J\302\2331m\233\342\200\256\360\237\230\200\303\244\303')"; status 127
+err "curfew: cannot run './?[2J?1m??$(printf '\360\237\230\200\303\244')?': No such file or directory (*)"
+
 ### What can't be started.
 
 run 10 ./no-such-command; status 127

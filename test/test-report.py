@@ -373,6 +373,15 @@ class Processes(Case):
         self.assertTrue(20 <= len(exact) <= 40, len(exact))
         self.assertTrue(all(p['ended'] is not None for p in report['processes']))
 
+    def test_controls(self):
+        """Those beyond ASCII are escaped as well: a report may be read at a terminal."""
+        text = 'a\x1b\x7f\x80\x9b1m\u00a0'
+        report, _ = self.run_both('10', 'sh', '-c', 'exit 0', text)
+        self.assertEqual(report['command']['argv'][3], text)
+        for path in self.report, self.events:
+            self.assertIn('\\u009b1m\u00a0', read(path).decode())
+            self.assertNotRegex(read(path).decode(), '[\x7f-\x9f]')
+
     def test_foreign_bytes(self):
         report, _ = self.run_both('10', 'sh', '-c', 'exit 0', b'\xff a\xc3\xa4\xed\xa0\x80\x1b[2J')
         self.assertEqual(report['command']['argv'][3], '\ufffd a\xe4\ufffd\ufffd\ufffd\x1b[2J')

@@ -2,9 +2,11 @@
 #include "say.h"
 #include "curfew.h"
 #include "output.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MAX_LINE 4096 /* PIPE_BUF: lines of several curfews into one pipe don't mix */
@@ -21,8 +23,26 @@ static int put(const char *line, size_t size) {
         return r;
 }
 
-/* A name that the user typed may be of any length and have control characters in it; the line is
- * cut and they are shown as '?', so that a line stays one line and can't pretend to be another. */
+/* What isn't UTF-8, whatever the locale is, and what would do more than be shown, becomes '?': so a
+ * line stays one line and can't pretend to be another. It only becomes shorter. */
+static size_t make_plain(char *line) {
+        size_t n = 0;
+
+        for (const char *p = line; *p;) {
+                uint32_t c = 0;
+                size_t size = utf8_decode(p, &c);
+
+                if (utf8_is_plain(c))
+                        memmove(line + n, p, size);
+                else
+                        line[n] = '?';
+                n += utf8_is_plain(c) ? size : 1;
+                p += size > 0 ? size : 1;
+        }
+        return n;
+}
+
+/* A name that the user typed may be of any length and have anything in it; the line is cut. */
 __attribute__((__format__(printf, 2, 0))) static int say_line(
         const char *program, const char *format, va_list ap) {
         char line[MAX_LINE] = "";
@@ -33,9 +53,7 @@ __attribute__((__format__(printf, 2, 0))) static int say_line(
         /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer loses it on the way */
         vsnprintf(line + n, sizeof(line) - n, format, ap);
 
-        for (n = 0; line[n]; ++n)
-                if ((unsigned char)line[n] < ' ' || line[n] == 0x7f)
-                        line[n] = '?';
+        n = make_plain(line);
         line[n++] = '\n';
         return put(line, n);
 }

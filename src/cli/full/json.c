@@ -1,30 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cli/full/json.h"
+#include "cli/utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* How many bytes the UTF-8 character that `text` begins with has; 0 if that is none. What is too
- * long, a surrogate or beyond the last is none, either. */
-static size_t character_size(const unsigned char *text, size_t n) {
-        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        unsigned char first = text[0];
-        size_t size = first < 0x80           ? 1
-                      : (first >> 5) == 0x06 ? 2
-                      : (first >> 4) == 0x0e ? 3
-                      : (first >> 3) == 0x1e ? 4
-                                             : 0;
-        uint32_t c = first & (0x7fu >> size);
-
-        if (size <= 1)
-                return size;
-        for (size_t i = 1; i < size; ++i) {
-                if (i >= n || (text[i] & 0xc0) != 0x80)
-                        return 0;
-                c = c << 6 | (text[i] & 0x3f);
-        }
-        return c < least[size] || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff ? 0 : size;
-}
 
 json_t *json_text(const char *text) {
         static const char unknown[] = { '\xef', '\xbf', '\xbd' };
@@ -42,7 +22,8 @@ json_t *json_text(const char *text) {
         if (!clean)
                 return NULL;
         for (size_t i = 0; i < n;) {
-                size_t character = character_size((const unsigned char *)text + i, n - i);
+                uint32_t unused;
+                size_t character = utf8_decode(text + i, &unused);
 
                 if (character == 0)
                         memcpy(clean + size, unknown, sizeof(unknown));
@@ -54,6 +35,34 @@ json_t *json_text(const char *text) {
         json = json_stringn_nocheck(clean, size);
         free(clean);
         return json;
+}
+
+/* In JSON they stand within strings only. */
+static bool is_control(const char *text, size_t *ret_size, uint32_t *ret) {
+        *ret_size = utf8_decode(text, ret);
+        return *ret == 0x7f || (*ret >= 0x80 && *ret < 0xa0);
+}
+
+char *json_print(const json_t *json, size_t flags) {
+        char *text = json_dumps(json, flags | JSON_REAL_PRECISION(15)), *safe, *out;
+        size_t n = 0, size;
+        uint32_t c;
+
+        for (const char *p = text; p && *p; p += size)
+                n += is_control(p, &size, &c);
+        if (n == 0)
+                return text;
+
+        safe = out = malloc(strlen(text) + 5 * n + 1);
+        for (const char *p = text; safe && *p; p += size)
+                if (is_control(p, &size, &c))
+                        out += sprintf(out, "\\u%04x", (unsigned)c);
+                else
+                        out = mempcpy(out, p, size);
+        if (safe)
+                *out = 0;
+        free(text);
+        return safe;
 }
 
 /* To the microsecond. */

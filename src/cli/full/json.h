@@ -11,6 +11,10 @@
 /* Text as it is, but for bytes that are not UTF-8: each of those is U+FFFD. NULL is null. */
 json_t *json_text(const char *text);
 
+/* As text, or NULL. Controls are written as escapes, too, which JSON leaves as they are beyond
+ * ASCII: it may be read at a terminal. */
+char *json_print(const json_t *json, size_t flags);
+
 /* A negative duration, and CURFEW_FOREVER, are null. */
 json_t *json_seconds(int64_t duration);
 json_t *json_error(int error);

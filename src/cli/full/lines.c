@@ -56,7 +56,7 @@ static int append(struct lines *lines, const char *text, size_t size) {
 }
 
 static int append_json(struct lines *lines, const json_t *line, size_t limit) {
-        char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+        char *text = line ? json_print(line, JSON_COMPACT) : NULL;
         size_t n = text ? strlen(text) : 0;
         int r = -ENOMEM;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/full/pen.h"
+#include "cli/utf8.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -81,26 +82,16 @@ void pen_glyph(const struct pen *pen, const char *utf8, const char *ascii) {
         fputs(pen->is_utf8 ? utf8 : ascii, stdout);
 }
 
-/* The next character of a text in UTF-8, whatever the locale is; its size in bytes goes to *ret. */
-static wchar_t decode(const char *text, size_t *ret) {
-        const unsigned char *p = (const unsigned char *)text;
-        size_t size = p[0] < 0xc0 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-        wchar_t c = size == 1 ? p[0] : p[0] & (0x7f >> size);
+/* How many columns the character takes that a text begins with, or -1 if it is nothing to be shown;
+ * its size in bytes goes to *ret. */
+static int columns_of(const struct pen *pen, const char *text, size_t *ret) {
+        uint32_t c = 0;
+        size_t size = utf8_decode(text, &c);
 
-        *ret = 1;
-        while (*ret < size && (p[*ret] & 0xc0) == 0x80)
-                c = c << 6 | (p[(*ret)++] & 0x3f);
-        return c;
-}
-
-/* How many columns it takes, or -1 if it is nothing to be shown: a control character, one that
- * turns the direction of writing round, or one that isn't there in ASCII. */
-static int columns_of(const struct pen *pen, wchar_t c) {
-        if (c < 0x20 || c == 0x7f || (c >= 0x80 && !pen->is_utf8))
+        *ret = size > 0 ? size : 1;
+        if (!utf8_is_plain(c) || (c >= 0x80 && !pen->is_utf8))
                 return -1;
-        if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
-                return -1;
-        return c < 0x7f ? 1 : wcwidth(c);
+        return c < 0x80 ? 1 : wcwidth((wchar_t)c);
 }
 
 static int measure_text(const struct pen *pen, const char *text) {
@@ -108,7 +99,7 @@ static int measure_text(const struct pen *pen, const char *text) {
 
         while (*text) {
                 size_t size;
-                int columns = columns_of(pen, decode(text, &size));
+                int columns = columns_of(pen, text, &size);
 
                 n += columns < 0 ? 1 : columns;
                 text += size;
@@ -122,7 +113,7 @@ int pen_text(const struct pen *pen, const char *text, int columns) {
 
         while (*text) {
                 size_t size;
-                int wanted = columns_of(pen, decode(text, &size));
+                int wanted = columns_of(pen, text, &size);
 
                 if (n + (wanted < 0 ? 1 : wanted) > room)
                         break;

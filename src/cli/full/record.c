@@ -258,7 +258,7 @@ static int write_report(struct record *record, const json_t *report) {
 
         if (!record->facts.opts->report)
                 return 0;
-        text = json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+        text = json_print(report, JSON_INDENT(2));
         if (!text) {
                 target_say(&record->report, -ENOMEM);
                 return -ENOMEM;

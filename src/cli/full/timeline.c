@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/full/timeline.h"
+#include "cli/full/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static char *append_escaped(char *p, const char *text) {
 char *timeline_new(const json_t *report, size_t *ret_size) {
         const char *html = (const char *)timeline_html, *end = html + timeline_html_size;
         const char *marker = memmem(html, timeline_html_size, MARKER, strlen(MARKER));
-        char *data = json_dumps(report, JSON_COMPACT | JSON_REAL_PRECISION(15)), *page = NULL, *p;
+        char *data = json_print(report, JSON_COMPACT), *page = NULL, *p;
 
         if (data)
                 page = malloc(timeline_html_size + strlen(data) + 5 * count(data, '<'));

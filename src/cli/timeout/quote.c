@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/timeout/quote.h"
+#include "cli/utf8.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,22 +30,12 @@ static bool locale_is_utf8(void) {
                (n == 4 && strncasecmp(value, "UTF8", n) == 0);
 }
 
-/* The length of the character that begins here, or 0 if none does: RFC 3629, without the controls
- * beyond ASCII and what separates lines. */
+/* The length of the printable character beyond ASCII that begins here, or 0 if none does. */
 static size_t utf8_length(const char *text) {
-        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        unsigned char first = (unsigned char)text[0];
-        size_t n = first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
-        uint32_t code = first & (0x7fU >> n);
+        uint32_t c = 0;
+        size_t n = utf8_decode(text, &c);
 
-        for (size_t i = 1; i < n; ++i) {
-                if (((unsigned char)text[i] & 0xc0) != 0x80)
-                        return 0;
-                code = code << 6 | ((unsigned char)text[i] & 0x3f);
-        }
-        if (n == 0 || code < least[n] || code > 0x10ffff || (code & 0xfffff800) == 0xd800)
-                return 0;
-        return code < 0xa0 || code == 0x2028 || code == 0x2029 ? 0 : n;
+        return c < 0xa0 || c == 0x2028 || c == 0x2029 ? 0 : n;
 }
 
 /* How the first character is to be shown; returns how many bytes it has. */
