@@ -11,6 +11,7 @@ import ctypes
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -173,6 +174,22 @@ class Places(unittest.TestCase):
 
     def test_landlock(self):
         self.check_place(landlock, ['child'], (NOBODY,))
+
+    def test_many_groups(self):
+        """Of a process's status the sets of signals come last: however long it is, they are read."""
+        if os.getuid() != 0:
+            self.skipTest('it takes root')
+        script = 'sed -n "s/^SigIgn:.0*//p" /proc/self/status'
+        for digits in range(2600, 3600, 8):  # so that 4096 bytes end somewhere in there once
+            groups = list(range(10**8, 10**8 + digits // 10)) + [10**(digits % 10)]
+            def become(groups=groups):
+                os.setgroups(groups)
+                for number in (signal.SIGPIPE, signal.SIGUSR2, signal.SIGXFSZ):
+                    signal.signal(number, signal.SIG_IGN)
+            done = subprocess.run([self.curfew, '20', 'sh', '-c', script], preexec_fn=become,
+                                  restore_signals=False, capture_output=True, text=True, timeout=60,
+                                  check=False)
+            self.assertEqual(done.stdout, '1001800\n', len(groups))
 
     def test_no_executable_memory(self):
         """Where files in memory may not be executed, the one that was installed is."""

@@ -34,11 +34,11 @@ static void execute(const char *folder, const char *from, char *const argv[]) {
 }
 
 static void execute_full(char *const argv[]) {
-        char folder[2048];
-        ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+        char folder[4096];
+        ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder));
         char *slash;
 
-        folder[n > 0 ? n : 0] = 0;
+        folder[n > 0 && n < (ssize_t)sizeof(folder) ? n : 0] = 0;
         slash = strrchr(folder, '/');
         if (slash) {
                 slash[1] = 0;

@@ -16,11 +16,38 @@
 
 #define MAX_TRIED 4096
 
-/* The number behind "\nKey:\t", or `fallback`. */
-static uint64_t read_number(const char *status, const char *key, int base, uint64_t fallback) {
+#define MAX_LINE 64 /* of those that are looked for */
+
+/* The number behind "\nKey:\t" if all of that line is there. */
+static bool find_number(const char *status, const char *key, int base, uint64_t *ret) {
         const char *value = strstr(status, key);
 
-        return value ? strtoull(value + strlen(key), NULL, base) : fallback;
+        if (!value || !strchr(value + 1, '\n'))
+                return false;
+        *ret = strtoull(value + strlen(key), NULL, base);
+        return true;
+}
+
+/* Piece by piece, each with the end of the one before: between the two lines stand the groups,
+ * which may be 65,536. Returns whether the last line was there. */
+static bool read_status(int fd, struct self *self) {
+        uint64_t n_fds;
+        char status[4096];
+        size_t kept = 0;
+        ssize_t n;
+
+        while ((n = read(fd, status + kept, sizeof(status) - 1 - kept)) > 0) {
+                size_t used = kept + (size_t)n;
+
+                status[used] = 0;
+                if (find_number(status, "\nFDSize:\t", 10, &n_fds))
+                        self->n_fds = (unsigned)n_fds;
+                if (find_number(status, "\nSigIgn:\t", 16, &self->ignored))
+                        return true;
+                kept = used < MAX_LINE ? used : MAX_LINE;
+                memmove(status, status + used - kept, kept);
+        }
+        return false;
 }
 
 static uint64_t ask_for_each(void) {
@@ -33,16 +60,12 @@ static uint64_t ask_for_each(void) {
 }
 
 void self_read(struct self *ret) {
+        struct self self = { .n_fds = MAX_TRIED };
         int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-        char status[4096] = "";
 
-        if (fd >= 0) {
-                ssize_t n = read(fd, status, sizeof(status) - 1);
-
-                status[n > 0 ? n : 0] = 0;
+        if (fd < 0 || !read_status(fd, &self))
+                self.ignored = ask_for_each();
+        if (fd >= 0)
                 close(fd);
-        }
-        ret->n_fds = (unsigned)read_number(status, "\nFDSize:\t", 10, MAX_TRIED);
-        ret->ignored = strstr(status, "\nSigIgn:\t") ? read_number(status, "\nSigIgn:\t", 16, 0)
-                                                     : ask_for_each();
+        *ret = self;
 }

@@ -208,7 +208,44 @@ int proc_signal_group(const struct proc *proc, int signal, bool cont) {
         return send(proc, signal, cont, PIDFD_SIGNAL_PROCESS_GROUP);
 }
 
-/* A line "Key:\t0000000000000001" of /proc/PID/status: a set of signals. */
+/* A file of any length, piece by piece, each with the end of the one before. What the kernel says
+ * of a process is made as a whole: so a read that brings less than there is room for is the last.
+ */
+struct pieces {
+        int fd;
+        bool is_last;
+        size_t used;
+        char text[4096];
+};
+
+static int pieces_open(struct pieces *pieces, int dir, const char *path) {
+        pieces->fd = (int)sys_call(SYS_openat, dir, path, O_RDONLY | O_CLOEXEC);
+        pieces->is_last = false;
+        pieces->used = 0;
+        return pieces->fd;
+}
+
+/* Returns whether there is one, or a negative errno. */
+static int pieces_next(struct pieces *pieces, size_t keep) {
+        size_t kept = pieces->used < keep ? pieces->used : keep;
+        size_t room = sizeof(pieces->text) - 1 - kept;
+        long n;
+
+        if (pieces->is_last)
+                return 0;
+        memcpy(pieces->text, pieces->text + pieces->used - kept, kept);
+        do
+                n = sys_call(SYS_read, pieces->fd, pieces->text + kept, room);
+        while (n == -EINTR);
+        if (n < 0)
+                return (int)n;
+        pieces->is_last = (size_t)n < room;
+        pieces->used = kept + (size_t)n;
+        pieces->text[pieces->used] = 0;
+        return 1;
+}
+
+/* A line "Key:\t0000000000000001" of /proc/PID/status, all of it: a set of signals. */
 static bool has_signal(const char *status, const char *key, int signal) {
         const char *p = strstr(status, key);
         uint64_t set = 0;
@@ -217,19 +254,28 @@ static bool has_signal(const char *status, const char *key, int signal) {
                 return false;
         for (p += strlen(key) + 1; ascii_digit(*p, 16) >= 0; ++p)
                 set = set << 4 | (uint64_t)ascii_digit(*p, 16);
-        return signal > 0 && set >> (signal - 1) & 1;
+        return *p == '\n' && signal > 0 && set >> (signal - 1) & 1;
 }
 
+#define SET_LINE 64 /* the line of a set is shorter */
+
+/* They stand behind the groups, of which a process may have 65,536. */
 bool proc_handles(const struct proc *proc, int signal) {
         int fd = proc->hidden ? -ESRCH : proc_borrow(proc), r;
-        char buf[4096];
+        struct pieces pieces;
+        bool handles = false;
 
         if (fd < 0)
                 return true;
-        r = read_file(fd, "status", buf, sizeof(buf));
+        r = pieces_open(&pieces, fd, "status");
         proc_give_back(proc, fd);
-        return r <= 0 || has_signal(buf, "\nSigCgt:", signal) ||
-               has_signal(buf, "\nSigIgn:", signal);
+        if (r < 0)
+                return true;
+        while (!handles && (r = pieces_next(&pieces, SET_LINE)) > 0)
+                handles = has_signal(pieces.text, "\nSigCgt:", signal) ||
+                          has_signal(pieces.text, "\nSigIgn:", signal);
+        sys_call(SYS_close, pieces.fd);
+        return handles || r < 0;
 }
 
 /* It is read, not asked for: a security module may let it be seen and not opened. */
@@ -298,7 +344,7 @@ static bool is_image(const char *path) {
 
 /* Anybody can take the name, but not by accident the program. */
 bool proc_is_keeper(const struct proc *proc) {
-        char path[256] = "";
+        char path[4096] = "";
         long n;
         int fd;
 
@@ -312,17 +358,22 @@ bool proc_is_keeper(const struct proc *proc) {
         return n > 0 && is_image(path);
 }
 
+/* Of every hierarchy, each of which has a line and a path. */
 unsigned proc_cgroup_depth(const struct proc *proc, const char *prefix) {
         size_t n = strlen(prefix);
-        char buf[4096 + 256];
+        struct pieces pieces;
         unsigned depth = 0;
         int fd = proc_borrow(proc), r;
 
         if (fd < 0)
                 return 0;
-        r = read_file(fd, "cgroup", buf, sizeof(buf));
+        r = pieces_open(&pieces, fd, "cgroup");
         proc_give_back(proc, fd);
-        for (const char *p = r > 0 ? strchr(buf, '/') : NULL; p; p = strchr(p + 1, '/'))
-                depth += strncmp(p + 1, prefix, n) == 0;
+        if (r < 0)
+                return 0;
+        while (pieces_next(&pieces, n) > 0)
+                for (const char *p = strchr(pieces.text, '/'); p; p = strchr(p + 1, '/'))
+                        depth += strncmp(p + 1, prefix, n) == 0;
+        sys_call(SYS_close, pieces.fd);
         return depth;
 }
