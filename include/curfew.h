@@ -437,9 +437,9 @@ struct curfew_cmd {
         const char *const *argv;
 
         /* What to execute; NULL looks argv[0] up. A name without a slash is looked up in the
-         * caller's PATH, and refused with -EPERM if the first one found lies relative to the
-         * current directory (write ./name). A name with a slash is taken as it is, relative to
-         * `dir`. */
+         * caller's PATH (or without one in /bin:/usr/bin, as by execvp(3)), and refused with
+         * -EPERM if the first one found lies relative to the current directory (write ./name). A
+         * name with a slash is taken as it is, relative to `dir`. */
         const char *path;
 
         /* The environment: NULL inherits the caller's. `env_edit` is applied on top: "NAME=value"

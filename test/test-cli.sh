@@ -202,6 +202,9 @@ run 10 script a 'b  c'; status 9; out "$dir/script:2:b  c"
 PATH=:$saved
 run 10 script; status 126; err "curfew: cannot run 'script': PATH has it first relative to *"
 PATH=$saved
+args='without an environment'
+env -i "$curfew" 10 sh -c 'exit 3'; status=$?; status 3
+PATH='' "$curfew" 10 sh -c 'exit 3' 2>err; status=$?; status 127
 
 ### Deadlines cross processes.
 

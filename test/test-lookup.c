@@ -91,6 +91,12 @@ static void test_order(void) {
         expect_found("program", "%/bin/", "%/bin//program");
 }
 
+/* Where there is no PATH it is the system's. */
+static void test_default(void) {
+        expect_found("sh", NULL, "/bin/sh");
+        expect_error("sh", "", ENOENT);
+}
+
 static void test_not_found(void) {
         expect_error("program", NULL, ENOENT);
         expect_error("tool", "", ENOENT);
@@ -177,6 +183,7 @@ int main(void) {
         test_bound(60);
         set_up();
         test_order();
+        test_default();
         test_not_found();
         test_special_names();
         test_slash();

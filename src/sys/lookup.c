@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define DEFAULT_PATH "/bin:/usr/bin" /* as confstr(3) and execvp(3) have it, with any C library */
+
 /* As an exec would, with the effective ids; and where a filter forbids the question, by the mode.
  */
 static bool may_execute(const char *path, const struct stat *st) {
@@ -53,17 +55,18 @@ static int search(const char *list, const char *name, char *path) {
 }
 
 int lookup_program(const char *name, const char *path_list, char **ret) {
+        const char *list = path_list ?: DEFAULT_PATH;
         _cleanup_(freep) char *path = NULL;
         int r;
 
-        path = malloc((path_list ? strlen(path_list) : 0) + strlen(name) + 2);
+        path = malloc(strlen(list) + strlen(name) + 2);
         if (!path)
                 return -ENOMEM;
 
         if (strchr(name, '/')) {
                 strcpy(path, name);
         } else {
-                r = path_list && *path_list ? search(path_list, name, path) : -ENOENT;
+                r = *list ? search(list, name, path) : -ENOENT;
                 if (r < 0)
                         return r;
         }
