@@ -189,7 +189,7 @@ int curfew_ctx_with_signals(
 /*
  * A context with the deadline that CURFEW_DEADLINE in this process's environment carries: the time
  * by which whoever started this process wants it to have finished (see curfew_cmd). Without the
- * variable it is a plain context.
+ * variable, or with an empty one, it is a plain context.
  *
  * 1: the variable is there but is not a time; a plain context was made all the same.
  */

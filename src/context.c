@@ -105,7 +105,7 @@ _public_ int curfew_ctx_merge(struct curfew_ctx *const ctxs[], size_t n, struct 
 _public_ int curfew_ctx_from_environment(struct curfew_ctx *parent, struct curfew_ctx **ret) {
         const char *text = getenv("CURFEW_DEADLINE");
         int64_t deadline = CLOCK_NEVER;
-        bool broken = text && deadline_parse(text, &deadline) < 0;
+        bool broken = text && *text && deadline_parse(text, &deadline) < 0;
         int r = curfew_ctx_with_deadline(parent, deadline, ret);
 
         return r < 0 ? r : broken;

@@ -225,11 +225,15 @@ run 2 "$curfew" -v 1000 sleep 1000; status 124; err '*TERM*(inherited deadline)*
 run 1000 "$curfew" -v .1 sleep 1000; status 124; err '*TERM*(deadline)*'
 CURFEW_DEADLINE=1; export CURFEW_DEADLINE
 run left; status 124; out 0
-run 10 touch started; status 124; err "curfew: cannot run 'touch': its time is over already (context)"
+run 10 touch started; status 124; err "curfew: cannot run 'touch': the time that CURFEW_DEADLINE gives it is over already (context)"
 [ ! -e started ] || fail 'started without time'
 CURFEW_DEADLINE=5s
 mistake "CURFEW_DEADLINE is '5s': *" left
 run 10 sh -c 'exit 3'; status 3; err "curfew: CURFEW_DEADLINE is ignored: '5s' is no time *"
+CURFEW_DEADLINE=
+run left; status 0; out inf
+run 10 sh -c 'exit 3'; status 3; err ''
+run 10 sh -c 'echo "${CURFEW_DEADLINE:+set}"'; out set
 unset CURFEW_DEADLINE
 mistake "'curfew left' takes no argument, so not '5'" left 5
 mistake "'curfew doctor' takes no argument, so not '-v'" doctor -v

@@ -1070,11 +1070,15 @@ static void test_signals_undone(void) {
 }
 
 static void test_from_environment(void) {
-        static const char *const broken[] = { "", "soon", "12x", " 1", "-1", "+1", "1.5",
+        static const char *const broken[] = { "soon", "12x", " 1", "-1", "+1", "1.5",
                 "9223372036854775808", "99999999999999999999" };
         struct curfew_ctx *ctx = NULL, *parent;
 
         unsetenv("CURFEW_DEADLINE");
+        assert_eq(curfew_ctx_from_environment(NULL, &ctx), 0);
+        assert_eq(curfew_ctx_deadline(ctx), CURFEW_FOREVER);
+        curfew_ctx_unref(ctx);
+        setenv("CURFEW_DEADLINE", "", 1);
         assert_eq(curfew_ctx_from_environment(NULL, &ctx), 0);
         assert_eq(curfew_ctx_deadline(ctx), CURFEW_FOREVER);
         curfew_ctx_unref(ctx);

@@ -24,6 +24,28 @@ static bool is_time_out(const struct failure *failure) {
         return failure->error == -ETIMEDOUT && failure->over == -ETIMEDOUT;
 }
 
+/* Whether that is the time which this program has been given, and not its own DURATION. */
+static bool is_inherited(void) {
+        struct curfew_ctx *ctx;
+        bool is_over;
+
+        if (curfew_ctx_from_environment(NULL, &ctx) < 0)
+                return false;
+        is_over = curfew_ctx_err(ctx) < 0;
+        curfew_ctx_unref(ctx);
+        return is_over;
+}
+
+static const char *explain_time_out(const struct failure *failure) {
+        bool is_early = failure->stage == CURFEW_STAGE_CONTEXT;
+
+        if (is_inherited())
+                return is_early ? "the time that CURFEW_DEADLINE gives it is over already"
+                                : "the time that CURFEW_DEADLINE gives it was over before it was "
+                                  "executed";
+        return is_early ? "its time is over already" : "its time was over before it was executed";
+}
+
 /* The signal that was the end of it, or 0: a key at the terminal has reached the command as well.
  */
 static int signal_of(const struct failure *failure) {
@@ -38,8 +60,7 @@ static const char *explain(const struct opts *opts, const struct failure *failur
         int error = failure->error;
 
         if (is_time_out(failure))
-                return stage == CURFEW_STAGE_CONTEXT ? "its time is over already"
-                                                     : "its time was over before it was executed";
+                return explain_time_out(failure);
         if (stage == CURFEW_STAGE_LOOKUP && error == -ENOENT && misplaced)
                 return misplaced;
         if (stage == CURFEW_STAGE_LOOKUP && error == -EPERM)
