@@ -224,7 +224,8 @@ run 0 sh -c 'echo "${CURFEW_DEADLINE:+set}"'; out ''
 run 2 "$curfew" -v 1000 sleep 1000; status 124; err '*TERM*(inherited deadline)*'
 run 1000 "$curfew" -v .1 sleep 1000; status 124; err '*TERM*(deadline)*'
 CURFEW_DEADLINE=1; export CURFEW_DEADLINE
-run left; status 124; out 0
+run left; status 124; out 0.001
+args='nothing left'; timeout "$("$curfew" left)" sleep 1000; status=$?; status 124
 run 10 touch started; status 124; err "curfew: cannot run 'touch': the time that CURFEW_DEADLINE gives it is over already (context)"
 [ ! -e started ] || fail 'started without time'
 CURFEW_DEADLINE=5s

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whole milliseconds, rounded down: nobody is told more than there is. Less than one is none, so
- * that what is printed with success is never 0, which as a DURATION would be no limit. */
+/* Whole milliseconds, rounded down: nobody is told more than there is. But where there is none it is
+ * one, never 0: what is printed goes into another command line, where the status is lost, and 0 is no
+ * limit to timeout, to curl and to this program. */
 int left_main(void) {
         struct curfew_ctx *ctx;
         int64_t deadline, left;
@@ -36,7 +37,7 @@ int left_main(void) {
 
         left = (deadline - curfew_now()) / CURFEW_MSEC;
         if (left <= 0) {
-                puts("0");
+                puts("0.001");
                 return STATUS_TIMED_OUT;
         }
         printf("%" PRId64 ".%03d\n", left / 1000, (int)(left % 1000));
