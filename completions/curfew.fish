@@ -68,4 +68,4 @@ complete -c curfew -n __curfew_no_operand -l timeline -r -F -d 'The same as a pi
 complete -c curfew -n __curfew_no_operand -l init -d 'Be the first process of a container'
 complete -c curfew -n __curfew_no_operand -s v -l verbose -d 'Say what is done and how it ended'
 complete -c curfew -n __curfew_no_operand -l help -d 'Print a summary'
-complete -c curfew -n __curfew_no_operand -l version -d 'Print the version and what works here'
+complete -c curfew -n __curfew_no_operand -l version -d 'Print the version'

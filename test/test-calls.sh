@@ -95,4 +95,13 @@ if [ -n "$curfew" ]; then
         echo "the whole of curfew: $each, 134 allowed; of timeout: $(outside timeout 10 "$tiny")"
         [ "$each" -le 134 ] || failed=1
 fi
+
+# What only prints something starts nothing, and makes no group.
+if [ -n "$curfew" ]; then
+        for option in --version --help; do
+                strace -f -qq -e signal=none -e trace='?fork,?vfork,clone,clone3,?mkdir,mkdirat,execve' \
+                        -o /dev/stderr "$curfew" "$option" 2>&1 >/dev/null | grep -v 'execve(.*curfew' &&
+                        failed=1
+        done
+fi
 exit $failed

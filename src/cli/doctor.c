@@ -154,19 +154,3 @@ int doctor_main(void) {
                         curfew_guarantee_name(best), promise(best));
         return best >= CURFEW_GUARANTEE_TRACKED ? 0 : 1;
 }
-
-void doctor_print_version(void) {
-        const char *separator = "works here: ";
-
-        printf("curfew %s\n", curfew_version());
-        for (size_t i = 0; i < N_BACKENDS; ++i) {
-                enum curfew_guarantee guarantee;
-
-                if (try(backends[i], &guarantee) < 0)
-                        continue;
-                printf("%s%s (%s)", separator, curfew_backend_name(backends[i]),
-                        curfew_guarantee_name(guarantee));
-                separator = ", ";
-        }
-        printf("\n");
-}

@@ -6,6 +6,3 @@
 /* "curfew doctor": what can hold a tree here, and what to do for a better guarantee. Returns an
  * exit status: 0 if nothing can get away, 1 if a daemon can. */
 int doctor_main(void);
-
-/* "--version": the version, and what can hold a tree here. */
-void doctor_print_version(void);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/timeout/timeout.h"
+#include "curfew.h"
 #include "doctor.h"
 #include "job.h"
 #include "left.h"
@@ -85,7 +86,7 @@ int main(int argc, char *argv[]) {
         switch (opts.mode) {
         case OPTS_RUN: return leave(job_main(&opts));
         case OPTS_HELP: opts_print_help(); break;
-        case OPTS_VERSION: doctor_print_version(); break;
+        case OPTS_VERSION: printf("curfew %s\n", curfew_version()); break;
         }
         return finish_output(0);
 }

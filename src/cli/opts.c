@@ -47,7 +47,7 @@ static const struct parse_option options[] = {
         { KEY_INIT, "init", NULL, "be a container's first process; no DURATION" },
         { 'v', "verbose", NULL, "say on stderr what is done and how it ended" },
         { KEY_HELP, "help", NULL, NULL },
-        { KEY_VERSION, "version", NULL, "print this, or the version and what works here" },
+        { KEY_VERSION, "version", NULL, "print this, or the version" },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
