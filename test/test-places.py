@@ -9,6 +9,7 @@
 
 import ctypes
 import os
+import re
 import resource
 import shutil
 import signal
@@ -174,6 +175,48 @@ class Places(unittest.TestCase):
 
     def test_landlock(self):
         self.check_place(landlock, ['child'], (NOBODY,))
+
+    def check_closed(self, enter, uid, program, closed):
+        """What the command has in place of each, and whether that can only be read or written."""
+        script = r"""exec 9>"$0"
+            for fd; do
+                flags=$(sed -n 's/^flags:.*\(.\)$/\1/p' /proc/$$/fdinfo/$fd)
+                echo "$fd $(readlink /proc/$$/fd/$fd) $flags" >&9
+            done"""
+        told = os.path.join(self.dir, 'told')
+
+        def become():
+            enter()
+            if uid != os.getuid():
+                os.setgroups([])
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+            for fd in closed:
+                os.close(fd)
+        subprocess.run([program, '20', 'sh', '-c', script, told, *map(str, closed)],
+                       preexec_fn=become, timeout=60, check=True)
+        with open(told, encoding='utf-8') as file:
+            lines = file.read().splitlines()
+        os.remove(told)
+        return [re.sub(':.*]', '', line) for line in lines]
+
+    def test_closed_descriptors(self):
+        """With and without a /dev/null, by each name."""
+        if os.getuid() != 0:
+            self.skipTest('it takes root')
+
+        def no_dev():
+            private_mounts()
+            mount('tmpfs', '/dev')
+        timeout = os.path.join(self.dir, 'timeout')
+        os.symlink(self.curfew, timeout)
+        for enter, link in (lambda: None, '/dev/null'), (no_dev, 'pipe'):
+            for number in range(8):
+                closed = [fd for fd in range(3) if number >> fd & 1]
+                for program, uid in (self.curfew, 0), (self.curfew, NOBODY), (timeout, 0):
+                    with self.subTest(link=link, closed=closed, program=program, uid=uid):
+                        self.assertEqual(self.check_closed(enter, uid, program, closed),
+                                         [f'{fd} {link} {int(fd == 0)}' for fd in closed])
 
     def test_many_groups(self):
         """Of a process's status the sets of signals come last: however long it is, they are read."""

@@ -15,17 +15,33 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-/* A standard descriptor that is closed would be the number of the next file that is opened. In its
- * place goes one that fails in the same way: reading stdin and writing the others is EBADF. */
-static void fill_standard_descriptors(void) {
+/* A pipe's end of the wrong kind. The number is the lowest that is free, so that the pipe's first
+ * end, which can't be written, gets it. */
+static int open_pipe_end(int fd) {
+        int ends[2], r = 0;
+
+        if (pipe(ends) < 0)
+                return -errno;
+        if (fd == 0 && dup2(ends[1], fd) < 0)
+                r = -errno;
+        close(ends[1]);
+        return r;
+}
+
+/* A standard descriptor that is closed would be the number of the next file that is opened, which
+ * the command would then get. In its place goes one that fails in the same way: reading stdin and
+ * writing the others is EBADF. There may be no /dev. */
+static int fill_standard_descriptors(void) {
         struct pollfd fds[] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+        int r = poll(fds, 3, 0) < 0 ? -errno : 0;
 
-        if (poll(fds, 3, 0) <= 0)
-                return;
-        for (int fd = 0; fd <= 2; ++fd)
-                if (fds[fd].revents & POLLNVAL)
-                        open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+        for (int fd = 0; fd <= 2 && r == 0; ++fd)
+                if ((fds[fd].revents & POLLNVAL) &&
+                        open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+                        r = open_pipe_end(fd);
+        return r;
 }
 
 /* What was printed has to arrive, or it is a failure whatever the status would have been. */
@@ -74,8 +90,12 @@ static int run_verb(char *const argv[]) {
 
 int main(int argc, char *argv[]) {
         struct opts opts;
+        int r = fill_standard_descriptors();
 
-        fill_standard_descriptors();
+        if (r < 0) {
+                say("cannot open a standard descriptor: %s", strerror(-r));
+                return STATUS_FAILED;
+        }
         if (is_called(argv[0], "timeout"))
                 return leave(timeout_main(argv));
         if (argc >= 2 && is_verb(argv[1]))
