@@ -708,6 +708,20 @@ class Files(Case):
         self.assertEqual((kinds[0], kinds[-1]), ('start', 'end'))
         self.assertGreater(events[kinds.index('omitted')]['lines'], 0)
 
+    def test_own_signals(self):
+        """What a write of curfew's own has raised is not for the command."""
+        script = 'trap "echo raised" XFSZ PIPE; trap "exit 3" PWR; kill -PWR $PPID; ' + \
+            'while :; do sleep .01; done'
+        ours, theirs = os.pipe()
+        os.close(ours)
+        for path, why in ((self.events, 'File too large'), (str(theirs), 'Broken pipe')):
+            done = self.curfew(f'--events={path}', '100', 'sh', '-c', script, pass_fds=[theirs],
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+            self.assertEqual((done.returncode, done.stdout), (3, b''))
+            self.assertEqual(done.stderr.decode(),
+                             f"curfew: cannot write '{path}' for '--events': {why}\n")
+        os.close(theirs)
+
     def test_no_reader(self):
         ours, theirs = os.pipe()
         os.close(ours)

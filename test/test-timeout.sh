@@ -489,6 +489,10 @@ read -r _ <again
 kill -USR1 "$(cat pid)"
 read -r status <&7
 args='-v into a closed pipe'; status 125
+args='-v into a file that may not grow'
+(ulimit -f 0; timeout -v -s WINCH .1 sh -c 'trap "echo raised" XFSZ
+        for i in 1 2 3 4 5 6 7 8 9 10; do sleep .05; done' 2>err) | cat >out
+out ''
 (trap '' PIPE; timeout 10 yes 2>err | :); args='PIPE ignored'; err '*Broken pipe*'
 for file in /dev/full '&-'; do
         args="-v 2>$file"

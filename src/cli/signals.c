@@ -67,9 +67,12 @@ void signals_ignored(const struct self *self, sigset_t *ret) {
                         rawsig_add(ret, signal);
 }
 
-/* What has been ignored from the start, or this process has caused itself, is for nobody. */
+/* What has been ignored from the start, or this process has caused itself, is for nobody: a write
+ * that fails (PIPE, XFSZ) comes from the process that has made it, and of the time on a CPU (XCPU)
+ * the kernel tells each process its own. */
 static bool is_heeded(const struct signalfd_siginfo *info) {
-        if (info->ssi_signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid())
+        if (info->ssi_pid == (uint32_t)getpid() ||
+                (info->ssi_signo == SIGXCPU && info->ssi_code == SI_KERNEL))
                 return false;
         return !rawsig_is_ignored((int)info->ssi_signo);
 }

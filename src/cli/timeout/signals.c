@@ -77,7 +77,8 @@ int timeout_signals_open(int stop, struct timeout_signals *ret) {
 
 /* That a line could not be written is known by then. */
 static bool is_about_writing(const struct signalfd_siginfo *info) {
-        return info->ssi_signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid();
+        return (info->ssi_signo == SIGPIPE || info->ssi_signo == SIGXFSZ) &&
+               info->ssi_pid == (uint32_t)getpid();
 }
 
 /* A key pressed at the terminal; it hangs up on its session's leader alone. */
