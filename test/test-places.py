@@ -170,6 +170,29 @@ class Places(unittest.TestCase):
         self.check_place(no_proc, ['child'])
         self.check_secret(no_proc, 0, 'daemon')
 
+    def test_no_reaper(self):
+        """Without a /proc, under a first process that waits for nobody but its child: a zombie is nothing
+        that is left."""
+        def become():
+            check(libc.unshare(0x20000000))  # CLONE_NEWPID
+            init = os.fork()
+            if init > 0:
+                os._exit(os.waitstatus_to_exitcode(os.waitpid(init, 0)[1]))
+            no_proc()
+            child = os.fork()
+            if child > 0:
+                os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            os.setsid()
+        if os.getuid() != 0:
+            self.skipTest('it takes root')
+        for uid in NOBODY, 0:
+            for script, status in (('sleep .2 & exit 3', 3), ('sleep 100 & exit 3', 3),
+                                   ('trap "" TERM; sleep 100 & wait; sleep 100', 137)):
+                with self.subTest(uid=uid, script=script):
+                    done = self.run_in(become, uid, '-v', '-k', '.5', '2', 'sh', '-c', script)
+                    self.assertRegex(done.stderr, r'nothing (found )?left after [^\n]*\n$')
+                    self.assertEqual(done.returncode, status, done.stderr)
+
     def test_anothers_proc(self):
         self.check_place(anothers_proc, ['child'])
 

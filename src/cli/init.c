@@ -14,6 +14,10 @@
  * else there is, such as what an administrator has brought in from outside, is asked to stop here,
  * before the kernel kills it without asking.
  *
+ * Where there is no /proc, curfew takes and reaps what its command has orphaned in any place: the
+ * first process there may not (many a container's doesn't), and by the process group alone a zombie
+ * can't be told from one that lives.
+ *
  * The library waits for its children by their pidfds. To reap the others, who is next to be waited
  * for is looked at first, without reaping; when it is the command it is left there, and the others
  * wait behind it until the next time.

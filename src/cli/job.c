@@ -53,7 +53,7 @@ struct job {
         sigset_t ignored; /* signals that the command is to ignore */
         int signals;
         int stopped_by; /* the first signal that asked for an end, or 0 */
-        bool is_init;
+        bool reaps; /* what is orphaned: as init, or where a zombie can't be told from a process */
         bool has_exited; /* the command */
         bool is_stopping;
         bool has_told; /* that it has left something running */
@@ -111,7 +111,7 @@ static int open_signals(struct job *job) {
         int r;
 
         sigemptyset(&also);
-        if (job->is_init)
+        if (job->reaps)
                 sigaddset(&also, SIGCHLD);
         if (job->opts->idle > 0)
                 sigaddset(&also, SIGCONT);
@@ -136,12 +136,12 @@ static int job_init(struct job *job, const struct opts *opts) {
         if (r < 0)
                 return r;
 
-        job->is_init = opts->init || init_is_ours();
-        if (job->is_init)
+        self_read(&self);
+        job->reaps = opts->init || init_is_ours() || !self.has_proc;
+        if (job->reaps)
                 init_begin();
         if (!opts_want_group(opts))
                 terminal_open(&job->terminal);
-        self_read(&self);
         signals_ignored(&self, &job->ignored);
         r = inherit_find(self.n_fds, &job->inherited);
         if (r >= 0)
@@ -395,7 +395,7 @@ static int job_wait(struct job *job) {
 
                 if (r == 0)
                         r = curfew_dispatch(job->sup);
-                if (job->is_init)
+                if (job->reaps)
                         init_reap(curfew_run_pid(job->run));
                 if (r < 0) {
                         say("cannot supervise '%s' any longer: %s", job->opts->argv[0],
@@ -445,7 +445,9 @@ static void tell_trouble(const char *name, const struct curfew_result *result) {
                 say("the monitored command dumped core");
         if (result->status == CURFEW_STATUS_UNKNOWN)
                 say("command '%s' ended in a way that is not known", name);
-        if (result->end == CURFEW_END_GIVEN_UP)
+        if (result->end == CURFEW_END_GIVEN_UP && result->left == 0)
+                say("something of command '%s' could not be killed, and can't be seen", name);
+        else if (result->end == CURFEW_END_GIVEN_UP)
                 say("%u processes of command '%s' could not be killed", result->left, name);
 }
 
@@ -492,7 +494,6 @@ int job_main(const struct opts *opts) {
         else
                 status = record_close(job.record, NULL, status);
         job_deinit(&job);
-        if (job.is_init)
-                init_finish(opts->stop);
+        init_finish(opts->stop);
         return status;
 }

@@ -31,7 +31,7 @@ static bool find_number(const char *status, const char *key, int base, uint64_t 
 /* Piece by piece, each with the end of the one before: between the two lines stand the groups,
  * which may be 65,536. Returns whether the last line was there. */
 static bool read_status(int fd, struct self *self) {
-        uint64_t n_fds;
+        uint64_t n_fds, pid;
         char status[4096];
         size_t kept = 0;
         ssize_t n;
@@ -40,6 +40,8 @@ static bool read_status(int fd, struct self *self) {
                 size_t used = kept + (size_t)n;
 
                 status[used] = 0;
+                if (find_number(status, "\nPid:\t", 10, &pid))
+                        self->has_proc = pid == (uint64_t)getpid();
                 if (find_number(status, "\nFDSize:\t", 10, &n_fds))
                         self->n_fds = (unsigned)n_fds;
                 if (find_number(status, "\nSigIgn:\t", 16, &self->ignored))
