@@ -55,9 +55,9 @@ _curfew() {
         [[ $prev != = ]] || prev=${COMP_WORDS[COMP_CWORD - 2]}
         _curfew_argument "$prev" && return
 
-        if ((COMP_CWORD == 2)) && [[ $prev == show ]]; then
+        if ((COMP_CWORD == 2 || COMP_CWORD == 3)) && [[ ${COMP_WORDS[1]} == show ]]; then
                 compopt -o filenames
-                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                mapfile -t COMPREPLY < <(compgen -f -W --all -- "$cur")
                 return
         fi
 

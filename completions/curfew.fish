@@ -38,7 +38,7 @@ end
 
 function __curfew_has_verb
         set -l words (commandline -opc)
-        test (count $words) = 2; and test $words[2] = show
+        contains (count $words) 2 3; and test $words[2] = show
 end
 
 complete -c curfew -f
@@ -47,6 +47,7 @@ complete -c curfew -n __curfew_no_operand -a left -d 'Print the time that is lef
 complete -c curfew -n __curfew_no_operand -a doctor -d 'Say what this machine allows'
 complete -c curfew -n __curfew_no_operand -a show -d 'Show a report'
 complete -c curfew -n __curfew_has_verb -F
+complete -c curfew -n __curfew_has_verb -l all -d 'Show each process'
 complete -c curfew -n '__curfew_no_duration; or not __curfew_no_operand; and not __curfew_has_verb' -a '(__curfew_command)'
 
 complete -c curfew -n __curfew_no_operand -s s -l signal -x -a 'TERM INT HUP QUIT USR1 USR2 KILL' -d 'Ask with this signal'

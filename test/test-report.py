@@ -835,6 +835,32 @@ class Show(Case):
         self.assertIn('It could not be started: No such file or directory (look up).\n',
                       self.show(self.report).stdout.decode())
 
+    def test_many(self):
+        """What is short is folded, whatever its names are; with --all each has a line."""
+        def many(report):
+            first = dict(report['processes'][0], pid=1, parent=0, started=0, ended=None)
+            report['processes'] = [first]
+            for i in range(120):
+                started = i * .029
+                report['processes'] += [
+                    dict(first, pid=1000 + i, parent=1, name=f'a{i}', started=started,
+                         ended=started + .02),
+                    dict(first, pid=2000 + i, parent=1000 + i, name=f'b{i}', started=started + .01,
+                         ended=started + .015 if i % 60 else 3.5017)]
+        lines = self.with_report(many).stdout.decode().splitlines()
+        self.assertLessEqual(len(lines), 60)
+        self.assertIn('  (short) \u00d7236 ', '\n'.join(lines))  # not those that were killed
+        for name in 'b0 2000', 'a60 1060', 'b60 2060':
+            self.assertEqual(len([line for line in lines if line.lstrip().startswith(name)]), 1, name)
+        self.assertRegex('\n'.join(lines), r"\n\(short\) took less than [^\n]*'curfew show --all'")
+        for args in (['--all', self.report], [self.report, '--all']):
+            done = self.curfew('show', *args).stdout.decode()
+            for i in range(120):
+                self.assertRegex(done, f'\n +a{i} {1000 + i} [^\n]*\n +b{i} {2000 + i} ')
+            self.assertNotIn('short', done)
+        self.assertRegex(self.curfew('show', '--al', self.report).stderr.decode(),
+                         "^curfew: unknown option '--al' for 'curfew show': '--all'\n$")
+
     def test_stdin(self):
         self.assertEqual(self.show('-', input=read(EXAMPLES[0])).stdout, self.show().stdout)
 

@@ -325,7 +325,7 @@ int opts_parse(char *const argv[], struct opts *ret) {
 
 void opts_print_help(void) {
         printf("Usage: curfew [OPTION]... DURATION COMMAND [ARG]...\n"
-               "   or: curfew left | doctor | show REPORT\n"
+               "   or: curfew left | doctor | show [--all] REPORT\n"
                "Run COMMAND. After DURATION (90, 1.5m, 2h, 3d; 0: never) ask it and all that it\n"
                "has started to stop, give them time to clean up, and kill what is left.\n");
         parse_print_help(options, N_OPTIONS);

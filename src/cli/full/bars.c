@@ -13,15 +13,21 @@
  * have none themselves share one from four on: three hundred compilers are one thing to look at. A
  * parent is a pid, which others may have had; it is the last of those who were there at the time.
  *
+ * If that is still more than a screen, what was short shares a line with what else was short below
+ * the same parent, each with all that it has started: how short follows from how many lines there
+ * are. What had to be killed, or was left, is not folded away.
+ *
  * The bar is yellow from the first step on, and who was there when KILL was sent ends with a cross;
  * who was there at the end, with an arrow.
  */
 
 #define MANY      4
+#define SCREEN    40
 #define MAX_LINES 200
 #define MAX_DEPTH 200
 #define MAX_BARS  10000 /* more than curfew lists */
 #define NONE      SIZE_MAX
+#define SHORT     "(short)"
 
 struct bar {
         const char *name;
@@ -32,7 +38,9 @@ struct bar {
         size_t member;                     /* the next that shares this one's line, or NONE */
         unsigned n_members;
         unsigned depth;
-        bool is_shared; /* it has no line of its own */
+        bool is_shared;  /* it has no line of its own */
+        double last;     /* when the last ended of it and of those below it */
+        bool is_notable; /* one of them was killed or left */
 };
 
 struct bars {
@@ -40,7 +48,8 @@ struct bars {
         struct bar *items;
         size_t n, root, last_root;
         struct marks marks;
-        int label; /* how many columns names have */
+        int label;        /* how many columns names have */
+        unsigned at_most; /* so many lines */
         unsigned n_lines, n_hidden;
 };
 
@@ -135,6 +144,108 @@ static void share_all(struct bars *bars, size_t first) {
                         share(bars, i);
 }
 
+/* The same for all, from the leaves on; and what is known of each with all below it. */
+static void gather(struct bars *bars, size_t first) {
+        share_all(bars, first);
+        for (size_t i = first; i != NONE; i = bars->items[i].sibling) {
+                struct bar *bar = &bars->items[i];
+
+                bar->last = bar->to;
+                bar->is_notable = bar->is_killed || bar->is_open;
+                gather(bars, bar->child);
+                for (size_t j = bar->child; j != NONE; j = bars->items[j].sibling) {
+                        const struct bar *child = &bars->items[j];
+
+                        bar->last = child->last > bar->last ? child->last : bar->last;
+                        bar->is_notable = bar->is_notable || child->is_notable;
+                }
+        }
+}
+
+/* With those that share its line, which may have been before it. */
+static bool is_short(const struct bars *bars, const struct bar *bar, double limit) {
+        for (;; bar = &bars->items[bar->member]) {
+                if (bar->is_notable || bar->last - bar->from >= limit)
+                        return false;
+                if (bar->member == NONE)
+                        return true;
+        }
+}
+
+static unsigned count_lines(const struct bars *bars, size_t first, double limit) {
+        unsigned n = 0, n_short = 0;
+
+        for (size_t i = first; i != NONE; i = bars->items[i].sibling) {
+                const struct bar *bar = &bars->items[i];
+
+                if (bar->is_shared)
+                        continue;
+                if (is_short(bars, bar, limit))
+                        n_short = 1;
+                else
+                        n += 1 + count_lines(bars, bar->child, limit);
+        }
+        return n + n_short;
+}
+
+/* Add this one, those that share its line, and all below it to the line that ends with `last`, and
+ * return with whom it ends now. */
+static size_t append_all(struct bars *bars, size_t last, size_t i) {
+        size_t child = bars->items[i].child;
+
+        if (last != i)
+                bars->items[last].member = i;
+        for (last = i; bars->items[last].member != NONE;)
+                last = bars->items[last].member;
+        for (; child != NONE; child = bars->items[child].sibling)
+                if (!bars->items[child].is_shared)
+                        last = append_all(bars, last, child);
+        return last;
+}
+
+static unsigned count_members(const struct bars *bars, size_t i) {
+        unsigned n = 1;
+
+        while ((i = bars->items[i].member) != NONE)
+                ++n;
+        return n;
+}
+
+static void fold(struct bars *bars, size_t first, double limit) {
+        size_t head = NONE, last = NONE;
+
+        for (size_t i = first; i != NONE; i = bars->items[i].sibling) {
+                struct bar *bar = &bars->items[i];
+
+                if (bar->is_shared)
+                        continue;
+                if (!is_short(bars, bar, limit)) {
+                        fold(bars, bar->child, limit);
+                        continue;
+                }
+                bar->is_shared = head != NONE;
+                head = head == NONE ? i : head;
+                last = append_all(bars, last == NONE ? i : last, i);
+                bar->child = NONE;
+        }
+        if (head == NONE || count_members(bars, head) == bars->items[head].n_members)
+                return; /* it is alone, or with its like */
+        bars->items[head].n_members = count_members(bars, head);
+        bars->items[head].name = SHORT;
+}
+
+/* Returns what is short, or 0: nothing needs to be. */
+static double fold_all(struct bars *bars, double end) {
+        double limit = 0;
+
+        gather(bars, bars->root);
+        while (limit < end && count_lines(bars, bars->root, limit) > SCREEN)
+                limit = limit > 0 ? 2 * limit : end / 1024;
+        if (limit > 0)
+                fold(bars, bars->root, limit);
+        return limit;
+}
+
 /* How much of the column from t to t + width its line's processes were there: where that begins and
  * ends, as parts of it. Nothing: from > to. */
 static struct bar cover(const struct bars *bars, const struct bar *bar, double t, double width) {
@@ -210,7 +321,7 @@ static void draw_label(const struct bars *bars, const struct bar *bar) {
 }
 
 static void draw_line(struct bars *bars, const struct bar *bar) {
-        if (++bars->n_lines > MAX_LINES) {
+        if (++bars->n_lines > bars->at_most) {
                 bars->n_hidden += bar->n_members;
                 return;
         }
@@ -221,7 +332,6 @@ static void draw_line(struct bars *bars, const struct bar *bar) {
 }
 
 static void draw_tree(struct bars *bars, size_t first) {
-        share_all(bars, first);
         for (size_t i = first; i != NONE; i = bars->items[i].sibling) {
                 if (bars->items[i].is_shared)
                         continue;
@@ -250,12 +360,13 @@ static double time_of_kill(const json_t *steps) {
         return signal && strcmp(signal, "KILL") == 0 ? number(last, "time") : -1;
 }
 
-int bars_draw(const struct pen *pen, const json_t *report) {
+int bars_draw(const struct pen *pen, const json_t *report, bool all) {
         const json_t *processes = json_object_get(report, "processes");
         double end = number(json_object_get(report, "times"), "end");
         double killed = time_of_kill(json_object_get(report, "steps"));
         struct bars bars = { .pen = pen, .root = NONE, .last_root = NONE };
         size_t n = json_array_size(processes);
+        double limit;
 
         if (n == 0)
                 return 0;
@@ -269,13 +380,18 @@ int bars_draw(const struct pen *pen, const json_t *report) {
         for (size_t i = 0; i < n; ++i)
                 read_bar(&bars, json_array_get(processes, i), killed, end);
         build_tree(&bars, processes);
+        limit = all ? 0 : fold_all(&bars, end);
 
+        bars.at_most = all ? MAX_BARS : MAX_LINES;
         bars.label = choose_label(&bars);
         marks_init(&bars.marks, report, pen->width - bars.label - 1);
         marks_draw(&bars.marks, pen, bars.label + 1);
         draw_tree(&bars, bars.root);
         if (bars.n_hidden > 0)
                 printf("and %u more\n", bars.n_hidden);
+        if (limit > 0)
+                printf("%s took less than %.3g s each; 'curfew show --all' has a line for each\n",
+                        SHORT, limit);
         free(bars.items);
         return 0;
 }

@@ -8,4 +8,4 @@
 #include <jansson.h>
 
 /* 0 or -ENOMEM. The report is a sound one. */
-int bars_draw(const struct pen *pen, const json_t *report);
+int bars_draw(const struct pen *pen, const json_t *report, bool all);

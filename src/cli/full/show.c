@@ -133,7 +133,7 @@ static json_t *load(const char *name) {
         return report;
 }
 
-static int show(const char *name) {
+static int show(const char *name, bool all) {
         json_t *report = load(name);
         struct pen pen;
         int r;
@@ -143,7 +143,7 @@ static int show(const char *name) {
         pen_init(&pen);
         story_tell_verdict(&pen, report);
         putchar('\n');
-        r = bars_draw(&pen, report);
+        r = bars_draw(&pen, report, all);
         if (r < 0)
                 say("cannot draw '%s': %s", name, strerror(-r));
         else if (json_array_size(json_object_get(report, "processes")) > 0)
@@ -154,9 +154,24 @@ static int show(const char *name) {
 }
 
 int show_main(char *const argv[]) {
-        if (!argv[2] || argv[3]) {
-                say("'curfew show' takes one REPORT, the file that '--report' has written; or '-'");
-                return STATUS_FAILED;
+        const char *name = NULL;
+        bool all = false;
+
+        for (char *const *arg = argv + 2; *arg; ++arg) {
+                if (strcmp(*arg, "--all") == 0) {
+                        all = true;
+                } else if ((*arg)[0] == '-' && (*arg)[1]) {
+                        say("unknown option '%s' for 'curfew show': '--all'", *arg);
+                        return STATUS_FAILED;
+                } else if (name) {
+                        name = NULL;
+                        break;
+                } else {
+                        name = *arg;
+                }
         }
-        return show(argv[2]);
+        if (name)
+                return show(name, all);
+        say("'curfew show' takes one REPORT, the file that '--report' has written; or '-'");
+        return STATUS_FAILED;
 }
