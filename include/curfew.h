@@ -381,6 +381,13 @@ enum curfew_guarantee {
  * can hear it. After the last step SIGKILL goes to the tree, always. The grace belongs to the
  * tree: the steps go on after the leader has exited, while anything is left.
  *
+ * Nobody is killed unasked because the plan names only the leader, or the group: if there is
+ * anybody else, one more step asks the whole tree before SIGKILL, with the last signal of the plan
+ * that asks for an end, or SIGTERM, and its grace (CURFEW_GRACE for none). Once nobody is left whom
+ * the plan names it comes after `linger`, if that is sooner. But where what is left is to be left
+ * alone (`until`), such a plan means nobody else, and SIGKILL is for those alone. A step to the
+ * leader or the group that finds nobody there has no grace.
+ *
  * A step reaches each process once that is there when it begins; not what a process forks in answer
  * to it, which may be its way of cleaning up. One that is forked at that very moment, outside of
  * the leader's group, may have the next step only (docs/guarantees.md). The tree of another curfew
@@ -410,6 +417,10 @@ int curfew_plan_parse(const char *text, struct curfew_step ret[]);
 /*
  * When a run that nobody stops has ended, once its leader has exited. What is left of the tree has
  * the time of `linger` to end by itself: a process that drains a pipe needs a moment.
+ *
+ * One that is stopped has ended when no process of the tree is left; or, unless that is what it
+ * waits for anyway, by these rules when nobody is left whom the plan names. Who asks its keeper,
+ * such as a curfew around this one, means all of the tree.
  */
 enum curfew_until {
         CURFEW_UNTIL_EMPTY,  /* no process of the tree is left: what is there after `linger` is
@@ -587,8 +598,9 @@ enum curfew_reason {
 enum curfew_end {
         CURFEW_END_NONE,    /* it never began */
         CURFEW_END_EMPTY,   /* no process of the tree was left, as far as `guarantee` goes */
-        CURFEW_END_EXIT,    /* the leader's exit was enough (CURFEW_UNTIL_EXIT) */
-        CURFEW_END_OUTPUT,  /* the outputs were at their end (CURFEW_UNTIL_OUTPUT) */
+        CURFEW_END_EXIT,    /* the leader's exit was enough (CURFEW_UNTIL_EXIT), or that nobody was
+                               left whom its plan names */
+        CURFEW_END_OUTPUT,  /* then the outputs were at their end (CURFEW_UNTIL_OUTPUT) */
         CURFEW_END_LINGER,  /* the time after the leader's exit was over; `left` may be running */
         CURFEW_END_GIVEN_UP /* SIGKILL to the tree did not end it within 10 s; `left` remain: in
                                an uninterruptible sleep, another user's, or too many */
@@ -640,9 +652,10 @@ struct curfew_result {
         enum curfew_reason reason;
         struct curfew_cause cause;
 
-        /* What was done about it. `ended_by` is the number of steps that had been taken when the
-         * run ended in an empty tree after being asked: the last of them is what ended it. */
-        struct curfew_step_taken steps[CURFEW_MAX_STEPS + 1];
+        /* What was done about it: the steps of the plan, and up to two that nobody has to write.
+         * `ended_by` is the number of steps that had been taken when nobody was left who was to be
+         * stopped: the last of them is what ended it. */
+        struct curfew_step_taken steps[CURFEW_MAX_STEPS + 2];
         unsigned n_steps;
         unsigned ended_by;
 

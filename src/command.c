@@ -121,7 +121,7 @@ static int make_environment(struct command *command, int64_t deadline) {
         }
 
         return environment_build(cmd->env ?: (const char *const *)environ, cmd->env_edit, pwd,
-                deadline_for_child(deadline, clock_now(), cmd->stop), &command->env);
+                deadline_for_child(deadline, clock_now(), cmd->stop, cmd->until), &command->env);
 }
 
 static int look_up(struct command *command) {

@@ -90,7 +90,12 @@ static void end(struct curfew_run *run, enum stop_action action) {
 
 static void handle(struct curfew_run *run, enum stop_event event) {
         struct curfew_step step = { 0 };
-        enum stop_action action = stop_handle(&run->stop, event, clock_now(), &step);
+        enum stop_action action;
+
+        if ((event == STOP_TIME || event == STOP_SKIP) && stop_asks_rest(&run->stop) &&
+                tree_has_only(&run->tree, run->stop.widest))
+                stop_skip_rest(&run->stop);
+        action = stop_handle(&run->stop, event, clock_now(), &step);
 
         switch (action) {
         case STOP_NOTHING:
@@ -113,15 +118,25 @@ static bool is_empty(struct curfew_run *run) {
         return r > 0;
 }
 
-/* Once it has been asked to stop, a run ends in an empty tree, whatever the caller's choice. */
+/* Once it has been asked to stop, a run ends in an empty tree, whatever the caller's choice; but
+ * for one that is to leave alone whom its plan doesn't name. */
 static bool is_met(struct curfew_run *run) {
+        bool asked = stop_is_asked(&run->stop) && run->stop.state != STOP_LEAVING;
+
         if (!run->leader_gone)
                 return false;
-        if (stop_is_asked(&run->stop) || run->stop.until == CURFEW_UNTIL_EMPTY)
+        if (run->stop.until == CURFEW_UNTIL_EMPTY)
                 return is_empty(run);
+        if (asked)
+                return stop_reach(&run->stop) == CURFEW_TREE && is_empty(run);
         if (run->stop.until == CURFEW_UNTIL_OUTPUT)
                 return streams_are_closed(run->streams);
         return true;
+}
+
+static bool is_named_gone(struct curfew_run *run) {
+        return run->leader_gone && stop_awaits_named(&run->stop) &&
+               (run->stop.widest == CURFEW_LEADER || tree_group_is_gone(&run->tree));
 }
 
 static void set_timer(struct curfew_run *run) {
@@ -129,7 +144,8 @@ static void set_timer(struct curfew_run *run) {
 
         if (!stop_is_asked(&run->stop))
                 at = clock_min(at, curfew_ctx_deadline(run->watch.ctx));
-        if (run->leader_unwatchable || run->tree_unwatchable || run->stop.state == STOP_KILLED)
+        if (run->leader_unwatchable || run->tree_unwatchable || run->stop.state == STOP_KILLED ||
+                (run->leader_gone && stop_awaits_named(&run->stop)))
                 at = clock_min(at, clock_after(clock_now(), RECHECK));
         else if (run->leader_gone && stop_is_asked(&run->stop))
                 at = clock_min(at, clock_after(clock_now(), tree_pause(&run->tree)));
@@ -138,6 +154,8 @@ static void set_timer(struct curfew_run *run) {
 
 static void advance(struct curfew_run *run) {
         while (run->stop.state != STOP_ENDED) {
+                if (is_named_gone(run))
+                        handle(run, STOP_GONE);
                 if (is_met(run)) {
                         handle(run, STOP_MET);
                 } else if (run->stop.due <= clock_now()) {
@@ -261,9 +279,15 @@ static void on_asked(struct notice *notice) {
                 ask(run, run->tree.asked ? CURFEW_REASON_OUTSIDE : CURFEW_REASON_CALLER);
 }
 
+/* Who asks whoever keeps the tree asks nobody else of it, and so means all of it. */
+static void note_asked_outside(struct curfew_run *run) {
+        stop_mean_all(&run->stop);
+        supervisor_queue(run->sup, &run->asked);
+}
+
 void run_ask_from_outside(struct curfew_run *run) {
         run->tree.asked = true;
-        supervisor_queue(run->sup, &run->asked);
+        note_asked_outside(run);
 }
 
 /* From within a callback the run itself may be in the middle of something: it is done after that.
@@ -294,7 +318,7 @@ static void on_timer(struct loop_timer *timer) {
         if (run->leader_unwatchable)
                 look_at_leader(run);
         if (run->stop.state == STOP_KILLED)
-                tree_kill_again(&run->tree);
+                step_kill_again(&run->tree, &run->stop);
         if (err < 0)
                 ask(run, reason_of(err));
         else
@@ -307,7 +331,7 @@ static void on_tree_changed(struct tree *tree) {
         look_at_leader(run);
         run->leader_unwatchable = !run->leader_gone && child_signal(&run->child, 0) == -ESRCH;
         if (tree->asked)
-                supervisor_queue(run->sup, &run->asked);
+                note_asked_outside(run);
         advance(run);
 }
 

@@ -33,7 +33,7 @@ struct curfew_run {
 
         struct streams *streams; /* or NULL */
 
-        uint8_t events[CURFEW_MAX_STEPS + 1 + 2]; /* enum curfew_event_type, in order */
+        uint8_t events[CURFEW_MAX_STEPS + 2 + 2]; /* enum curfew_event_type, in order */
         uint8_t n_events, next_event, next_step;
         struct list eventful;
 

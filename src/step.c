@@ -33,7 +33,7 @@ static int kill_tree(struct tree *tree, struct curfew_result *result) {
 
 /* The tree is told last: should we die before, whoever takes over repeats the step, and nobody goes
  * without it. */
-void step_take(struct tree *tree, const struct stop *stop, const struct curfew_step *step,
+void step_take(struct tree *tree, struct stop *stop, const struct curfew_step *step,
         struct curfew_result *result) {
         struct curfew_step_taken *taken = &result->steps[result->n_steps++];
         bool cont = step->signal != SIGKILL && stop_signal_terminates(step->signal);
@@ -44,15 +44,27 @@ void step_take(struct tree *tree, const struct stop *stop, const struct curfew_s
                 .whom = step->whom,
                 .at = clock_now() - result->started,
         };
-        if (stop->state == STOP_KILLED) {
+        if (step->signal == SIGKILL && step->whom == CURFEW_TREE) {
                 taken->error = kill_tree(tree, result);
                 taken->reached = result->killed;
         } else {
                 taken->error = tree_signal(tree, step, cont, stop->is_heard, &count);
                 taken->reached = count.reached;
                 taken->left_out = count.left_out;
+                if (count.reached == 0 && count.left_out == 0 && taken->error == 0)
+                        stop_find_nobody(stop, clock_now());
         }
         tree_note(tree, stop->taken, stop->due, stop->is_heard);
+}
+
+void step_kill_again(struct tree *tree, const struct stop *stop) {
+        const struct curfew_step step = { .signal = SIGKILL, .whom = stop_reach(stop) };
+        struct tree_count unused;
+
+        if (step.whom == CURFEW_TREE)
+                tree_kill_again(tree);
+        else
+                tree_signal(tree, &step, false, false, &unused);
 }
 
 int step_send(struct tree *tree, enum curfew_whom whom, int signal) {
@@ -82,9 +94,9 @@ void step_note_end(struct tree *tree, struct curfew_result *result) {
 
         result->backend = tree->backend->name;
         result->guarantee = tree->backend->guarantee;
-        if (result->end == CURFEW_END_EMPTY) {
+        if (result->end != CURFEW_END_GIVEN_UP && result->end != CURFEW_END_LINGER)
                 result->ended_by = result->n_steps;
-        } else {
+        if (result->end != CURFEW_END_EMPTY) {
                 tree_list(tree, &list);
                 result->left = name_processes(&list, result->left_by_name, CURFEW_MAX_NAMED);
         }

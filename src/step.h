@@ -8,8 +8,11 @@
 #include "sys/tree.h"
 
 /* Take the step that `stop` has just decided on. */
-void step_take(struct tree *tree, const struct stop *stop, const struct curfew_step *step,
+void step_take(struct tree *tree, struct stop *stop, const struct curfew_step *step,
         struct curfew_result *result);
+
+/* Should its SIGKILL not have reached everything. */
+void step_kill_again(struct tree *tree, const struct stop *stop);
 
 /* The same signal without a plan behind it. Returns how many it has reached. */
 int step_send(struct tree *tree, enum curfew_whom whom, int signal);

@@ -691,7 +691,7 @@ static int64_t for_child(int64_t left, int64_t grace1, int64_t grace2) {
                 { SIGTERM, CURFEW_TREE, grace2 },
         };
 
-        return deadline_for_child(now + left, now, plan) - now;
+        return deadline_for_child(now + left, now, plan, CURFEW_UNTIL_EMPTY) - now;
 }
 
 /* Less the graces, but never more than half; a grace without end or without length takes nothing.
@@ -706,8 +706,9 @@ static void test_deadline_for_child(void) {
         assert_eq(for_child(100, INT64_MAX - 1, INT64_MAX - 1), 50);
         assert_eq(for_child(0, 0, 0), 0);
         assert_eq(for_child(-5, 0, 0), -5);
-        assert_eq(deadline_for_child(100 * CURFEW_SEC, 0, none), 100 * CURFEW_SEC - CURFEW_GRACE);
-        assert_eq(deadline_for_child(CURFEW_FOREVER, 0, none), CURFEW_FOREVER);
+        assert_eq(deadline_for_child(100 * CURFEW_SEC, 0, none, CURFEW_UNTIL_EMPTY),
+                100 * CURFEW_SEC - CURFEW_GRACE);
+        assert_eq(deadline_for_child(CURFEW_FOREVER, 0, none, CURFEW_UNTIL_EMPTY), CURFEW_FOREVER);
 }
 
 int main(void) {

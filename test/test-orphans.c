@@ -82,6 +82,19 @@ static void host_two_steps(struct curfew *sup) {
         host_await_end(run);
 }
 
+/* The others are asked by a step that nobody has written. */
+static void host_leader(struct curfew *sup) {
+        struct curfew_run *run = host_start(sup, "stay",
+                (struct curfew_cmd){ .stop = { { SIGTERM, CURFEW_LEADER, CURFEW_SEC } },
+                        .linger = CURFEW_NO_LINGER });
+
+        host_reach(PHASE_STARTED);
+        host_await_up(run, WITNESS_STAY);
+        host_reach(PHASE_STOPPING);
+        curfew_run_stop(run);
+        host_await_end(run);
+}
+
 /* Two at the same time, one of them let go of, and the supervisor is freed around the other. */
 static void host_several(struct curfew *sup) {
         struct curfew_run *a = host_start(sup, "alone", (struct curfew_cmd){ 0 });
@@ -105,6 +118,7 @@ static const struct scene {
         { "stay", host_stay },
         { "stop", host_stop, .ends = true },
         { "two steps", host_two_steps, .two_steps = true, .ends = true },
+        { "leader", host_leader, .ends = true },
         { "several", host_several, .ends = true },
 };
 

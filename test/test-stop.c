@@ -11,6 +11,16 @@ static const struct curfew_step two_steps[CURFEW_MAX_STEPS] = {
         { .signal = SIGINT, .whom = CURFEW_LEADER, .grace = 5 * CURFEW_SEC },
         { .signal = SIGTERM, .whom = CURFEW_TREE, .grace = CURFEW_NO_GRACE },
 };
+static const struct curfew_step leader_alone[CURFEW_MAX_STEPS] = {
+        { .signal = SIGINT, .whom = CURFEW_LEADER, .grace = 5 * CURFEW_SEC },
+        { .signal = SIGUSR1, .whom = CURFEW_LEADER, .grace = CURFEW_NO_GRACE },
+        { .signal = SIGCONT, .whom = CURFEW_LEADER, .grace = 3 },
+        { .signal = SIGKILL, .whom = CURFEW_LEADER, .grace = 7 },
+};
+static const struct curfew_step group_alone[CURFEW_MAX_STEPS] = {
+        { .signal = SIGHUP, .whom = CURFEW_LEADER, .grace = 3 },
+        { .signal = SIGINT, .whom = CURFEW_GROUP, .grace = 5 * CURFEW_SEC },
+};
 static const struct curfew_step kill_at_once[CURFEW_MAX_STEPS] = { { .signal = SIGKILL } };
 
 static enum stop_action due(struct stop *stop, struct curfew_step *ret_step) {
@@ -131,28 +141,33 @@ static void test_leftovers(void) {
         assert_eq(stop.due, CLOCK_NEVER);
 }
 
+static void resume(struct stop *stop, const struct curfew_step *plan, unsigned taken, int64_t due) {
+        stop_init(stop, plan, CURFEW_UNTIL_EMPTY, 0);
+        stop_resume(stop, taken, due);
+}
+
 /* A keeper goes on where a host that was killed left off. */
 static void test_resume(void) {
         struct curfew_step step = { 0 };
         struct stop stop;
 
-        stop_resume(&stop, two_steps, 0, CLOCK_NEVER);
+        resume(&stop, two_steps, 0, CLOCK_NEVER);
         assert_eq(stop.state, STOP_RUNNING);
         assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
         assert_eq(step.signal, SIGINT);
 
-        stop_resume(&stop, two_steps, 1, 7);
+        resume(&stop, two_steps, 1, 7);
         assert_eq(stop.due, 7);
         assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_NOTHING);
         assert_eq(due(&stop, &step), STOP_STEP);
         assert_eq(step.signal, SIGTERM);
 
-        stop_resume(&stop, two_steps, 3, 7);
+        resume(&stop, two_steps, 3, 7);
         assert_eq(due(&stop, &step), STOP_STEP);
         assert_eq(step.signal, SIGKILL);
         assert_eq(stop.state, STOP_KILLED);
 
-        stop_resume(&stop, kill_at_once, 1, 7);
+        resume(&stop, kill_at_once, 1, 7);
         assert_eq(due(&stop, &step), STOP_STEP);
         assert_eq(step.signal, SIGKILL);
 }
@@ -187,7 +202,7 @@ static void test_heard(void) {
         assert_false(stop.is_heard);
 
         /* A keeper doesn't know more of it than its host did. */
-        stop_resume(&stop, two_steps, 0, CLOCK_NEVER);
+        resume(&stop, two_steps, 0, CLOCK_NEVER);
         stop_hear(&stop, SIGINT, 100);
         stop_handle(&stop, STOP_ASK, 200, &step);
         assert_true(stop.is_heard);
@@ -246,8 +261,154 @@ static void test_grace_belongs_to_the_tree(void) {
         assert_eq(stop_handle(&stop, STOP_MET, 6 * CURFEW_SEC, &step), STOP_END_MET);
 }
 
+static void take_all(struct stop *stop, const struct curfew_step *plan, enum curfew_until until) {
+        struct curfew_step step = { 0 };
+
+        stop_init(stop, plan, until, 0);
+        assert_eq(stop_handle(stop, STOP_ASK, 0, &step), STOP_STEP);
+        while (stop->taken < stop->n_steps)
+                assert_eq(due(stop, &step), STOP_STEP);
+}
+
+/* Whom no step names is asked, too, before SIGKILL, as the last step that asks has asked. */
+static void test_the_rest_is_asked(void) {
+        static const struct curfew_step kill[CURFEW_MAX_STEPS] = {
+                { .signal = SIGKILL, .whom = CURFEW_LEADER, .grace = 3 },
+        };
+        struct curfew_step step = { 0 };
+        struct stop stop;
+        int64_t before;
+
+        take_all(&stop, group_alone, CURFEW_UNTIL_EMPTY);
+        before = stop.due;
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGINT);
+        assert_eq(step.whom, CURFEW_TREE);
+        assert_eq(stop.due - before, 5 * CURFEW_SEC);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(step.whom, CURFEW_TREE);
+        assert_eq(stop.state, STOP_KILLED);
+
+        /* None is not the grace of somebody who has not had one. */
+        take_all(&stop, leader_alone, CURFEW_UNTIL_EMPTY);
+        before = stop.due;
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGUSR1);
+        assert_eq(step.whom, CURFEW_TREE);
+        assert_eq(stop.due - before, CURFEW_GRACE);
+
+        /* There may be nobody else. */
+        take_all(&stop, group_alone, CURFEW_UNTIL_EMPTY);
+        assert_true(stop_asks_rest(&stop));
+        stop_skip_rest(&stop);
+        assert_false(stop_asks_rest(&stop));
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(stop.state, STOP_KILLED);
+
+        take_all(&stop, kill, CURFEW_UNTIL_EMPTY);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGTERM);
+        assert_eq(stop.due, 3 + CURFEW_GRACE);
+}
+
+/* Whom the plan doesn't name has the time to linger, once the others are gone; and no more than the
+ * grace that is left. */
+static void test_named_are_gone(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, leader_alone, CURFEW_UNTIL_EMPTY, 0);
+        assert_false(stop_awaits_named(&stop));
+        assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
+        assert_true(stop_awaits_named(&stop));
+        assert_eq(stop_handle(&stop, STOP_GONE, 10, &step), STOP_LINGER);
+        assert_eq(stop.due, 10 + CURFEW_LINGER);
+        assert_eq(stop_handle(&stop, STOP_GONE, 20, &step), STOP_LINGER);
+        assert_eq(stop.due, 10 + CURFEW_LINGER);
+
+        /* The grace of the others is theirs. */
+        take_all(&stop, leader_alone, CURFEW_UNTIL_EMPTY);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_false(stop_awaits_named(&stop));
+        assert_eq(stop_handle(&stop, STOP_GONE, 10, &step), STOP_NOTHING);
+
+        stop_init(&stop, two_steps, CURFEW_UNTIL_EXIT, 0);
+        stop_handle(&stop, STOP_ASK, 0, &step);
+        assert_false(stop_awaits_named(&stop));
+}
+
+/* A step to the leader or the group that finds nobody there gives nobody time. */
+static void test_nobody_is_waited_for(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, two_steps, CURFEW_UNTIL_EMPTY, 0);
+        stop_handle(&stop, STOP_ASK, 10, &step);
+        stop_find_nobody(&stop, 20);
+        assert_eq(stop.due, 20);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.whom, CURFEW_TREE);
+
+        stop_init(&stop, no_plan, CURFEW_UNTIL_EMPTY, 0);
+        stop_handle(&stop, STOP_ASK, 10, &step);
+        stop_find_nobody(&stop, 20);
+        assert_eq(stop.due, 10 + CURFEW_GRACE);
+}
+
+/* What is to be left alone is, if the plan doesn't name it: then SIGKILL doesn't mean it, either.
+ */
+static void test_the_rest_is_left(void) {
+        struct curfew_step step = { 0 };
+        struct stop stop;
+
+        stop_init(&stop, leader_alone, CURFEW_UNTIL_EXIT, 0);
+        assert_eq(stop_handle(&stop, STOP_ASK, 0, &step), STOP_STEP);
+        assert_eq(stop_handle(&stop, STOP_GONE, 10, &step), STOP_LINGER);
+        assert_eq(stop.state, STOP_LEAVING);
+        assert_eq(stop_handle(&stop, STOP_ASK, 11, &step), STOP_NOTHING);
+        assert_eq(stop_handle(&stop, STOP_MET, 12, &step), STOP_END_MET);
+        assert_eq(stop_end_of(&stop, STOP_END_MET), CURFEW_END_EXIT);
+
+        take_all(&stop, group_alone, CURFEW_UNTIL_OUTPUT);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(step.whom, CURFEW_GROUP);
+        assert_eq(stop.state, STOP_KILLED);
+        assert_eq(stop_handle(&stop, STOP_GONE, 10, &step), STOP_LINGER);
+        assert_eq(stop.due, 10 + CURFEW_LINGER);
+        assert_eq(due(&stop, &step), STOP_END_LINGER);
+        assert_eq(stop_end_of(&stop, STOP_END_LINGER), CURFEW_END_LINGER);
+
+        take_all(&stop, two_steps, CURFEW_UNTIL_EXIT);
+        assert_eq(due(&stop, &step), STOP_STEP);
+        assert_eq(step.signal, SIGKILL);
+        assert_eq(step.whom, CURFEW_TREE);
+        assert_eq(stop_handle(&stop, STOP_MET, stop.due, &step), STOP_END_MET);
+        assert_eq(stop_end_of(&stop, STOP_END_MET), CURFEW_END_EMPTY);
+}
+
+static int64_t graces(const struct curfew_step *plan, enum curfew_until until) {
+        struct stop stop;
+
+        stop_init(&stop, plan, until, 0);
+        return stop_graces(&stop);
+}
+
+static void test_graces(void) {
+        assert_eq(graces(no_plan, CURFEW_UNTIL_EMPTY), CURFEW_GRACE);
+        assert_eq(graces(two_steps, CURFEW_UNTIL_EMPTY), 5 * CURFEW_SEC);
+        assert_eq(graces(kill_at_once, CURFEW_UNTIL_EMPTY), 0);
+        assert_eq(graces(group_alone, CURFEW_UNTIL_EXIT), 5 * CURFEW_SEC + 3);
+        assert_eq(graces(group_alone, CURFEW_UNTIL_EMPTY), 10 * CURFEW_SEC + 3);
+}
+
 /* What must hold after any event, whatever came before it. */
 static void check_invariants(const struct stop *stop, unsigned taken_before, unsigned n_steps) {
+        bool has_rest = stop->until == CURFEW_UNTIL_EMPTY && stop->widest != CURFEW_TREE;
+
+        n_steps += has_rest;
         assert_le(stop->taken, n_steps + 1);
         assert_ge(stop->taken, taken_before);
         assert_le(stop->taken, taken_before + 1);
@@ -256,7 +417,8 @@ static void check_invariants(const struct stop *stop, unsigned taken_before, uns
         else
                 assert_ne(stop->due, CLOCK_NEVER);
         if (stop->taken == n_steps + 1)
-                assert_true(stop->state == STOP_KILLED || stop->state == STOP_ENDED);
+                assert_true(stop->state == STOP_KILLED || stop->state == STOP_LEAVING ||
+                            stop->state == STOP_ENDED);
 }
 
 /* From any state, nothing but the passing of time ends a run that has been asked. */
@@ -265,7 +427,7 @@ static void check_ends(struct stop stop, unsigned n_steps) {
 
         if (stop.state == STOP_RUNNING)
                 stop_handle(&stop, STOP_ASK, 0, &step);
-        for (unsigned i = 0; i < n_steps + 2 && stop.state != STOP_ENDED; ++i)
+        for (unsigned i = 0; i < n_steps + 3 && stop.state != STOP_ENDED; ++i)
                 due(&stop, &step);
         assert_eq(stop.state, STOP_ENDED);
 }
@@ -301,7 +463,8 @@ static unsigned long walk(struct stop stop, int64_t now, unsigned depth) {
 }
 
 static void test_every_sequence(void) {
-        const struct curfew_step *const plans[] = { no_plan, two_steps, kill_at_once };
+        const struct curfew_step *const plans[] = { no_plan, two_steps, kill_at_once, leader_alone,
+                group_alone };
 
         for (size_t i = 0; i < ARRAY_SIZE(plans); ++i) {
                 struct stop stop;
@@ -340,6 +503,11 @@ int main(void) {
         test_heard_for_how_long();
         test_heard_once();
         test_grace_belongs_to_the_tree();
+        test_the_rest_is_asked();
+        test_named_are_gone();
+        test_nobody_is_waited_for();
+        test_the_rest_is_left();
+        test_graces();
         test_every_sequence();
         test_terminating_signals();
         return 0;

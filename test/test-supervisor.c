@@ -116,7 +116,7 @@ static void test_stop_from_outside(void) {
         struct curfew_cmd cmd = {
                 .argv = SH("trap '' TERM; echo ready; while :; do sleep 300; done"),
                 .out = { CURFEW_PIPE },
-                .stop = { { SIGTERM, CURFEW_LEADER, CURFEW_FOREVER } },
+                .stop = { { SIGTERM, CURFEW_TREE, CURFEW_FOREVER } },
         };
         struct curfew *sup = NULL;
         struct curfew_run *child = NULL;

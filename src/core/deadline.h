@@ -10,6 +10,6 @@
 int deadline_parse(const char *text, int64_t *ret);
 
 /* By when a child should have finished by itself, so that the plan need not begin: the deadline
- * less the graces of the plan, but never more than half of what is left. CLOCK_NEVER stays. */
+ * less the graces of its steps, but never more than half of what is left. CLOCK_NEVER stays. */
 int64_t deadline_for_child(
-        int64_t deadline, int64_t now, const struct curfew_step plan[CURFEW_MAX_STEPS]);
+        int64_t deadline, int64_t now, const struct curfew_step *plan, enum curfew_until until);

@@ -5,21 +5,29 @@
 #include <assert.h>
 
 /*
- * A run is in one of six states, five things can happen to it, and one table says what follows:
+ * A run is in one of seven states, six things can happen to it, and one table says what follows:
  *
- *                    ASK    SKIP   TIME            LEADER   MET
- *       RUNNING      step   -      -               linger   -
- *       LINGERING    step   -      end (linger)    -        end
- *       DRAINING     step   -      step            -        end
- *       ASKED        -      step   step            -        end
- *       KILLED       -      -      end (given up)  -        end
- *       ENDED        -      -      -               -        -
+ *                    ASK    SKIP   TIME            LEADER   MET    GONE
+ *       RUNNING      step   -      -               linger   -      -
+ *       LINGERING    step   -      end (linger)    -        end    -
+ *       DRAINING     step   -      step            -        end    -
+ *       ASKED        -      step   step            -        end    linger
+ *       KILLED       -      -      end (given up)  -        end    linger
+ *       LEAVING      -      -      end (linger)    -        end    -
+ *       ENDED        -      -      -               -        -      -
  *
  * That it always ends can be read off it. Every state but RUNNING and ENDED has a due time. ASKED
- * takes the next step of a finite plan at each, and after the last one comes SIGKILL to the tree,
- * which nobody has to write and nobody can leave out. DRAINING becomes ASKED at its due time,
- * KILLED and LINGERING end at theirs. So from the moment that the leader exits, or that somebody
- * asks, an end is scheduled, unless the caller wrote CURFEW_FOREVER.
+ * takes the next step of a finite plan at each, and after the last one comes SIGKILL, which nobody
+ * has to write and nobody can leave out. DRAINING becomes ASKED at its due time, KILLED, LINGERING
+ * and LEAVING end at theirs. So from the moment that the leader exits, or that somebody asks, an
+ * end is scheduled, unless the caller wrote CURFEW_FOREVER.
+ *
+ * Nobody is killed who has not been asked. A plan may name the leader alone, or the group. Where
+ * there are others, and they are to end, too, one more step asks the whole tree before SIGKILL
+ * does, as the last one of the plan has asked. For them it is as if the leader had exited by
+ * itself: once nobody is left whom the plan names (GONE), they have the time to linger, or what is
+ * left of the grace. Where what is left is to be left alone, the plan means whom it names, to the
+ * end.
  *
  * A signal that comes from elsewhere is no event: it asks for no end. But who has got it may be
  * busy with what the step of the same signal would ask for, and is left out of that one step. They
@@ -42,8 +50,12 @@ static const enum stop_action table[STOP_N_STATES][STOP_N_EVENTS] = {
                 [STOP_MET] = STOP_END_MET },
         [STOP_ASKED] = { [STOP_SKIP] = STOP_STEP,
                 [STOP_TIME] = STOP_STEP,
-                [STOP_MET] = STOP_END_MET },
-        [STOP_KILLED] = { [STOP_TIME] = STOP_END_GIVEN_UP, [STOP_MET] = STOP_END_MET },
+                [STOP_MET] = STOP_END_MET,
+                [STOP_GONE] = STOP_LINGER },
+        [STOP_KILLED] = { [STOP_TIME] = STOP_END_GIVEN_UP,
+                [STOP_MET] = STOP_END_MET,
+                [STOP_GONE] = STOP_LINGER },
+        [STOP_LEAVING] = { [STOP_TIME] = STOP_END_LINGER, [STOP_MET] = STOP_END_MET },
         [STOP_ENDED] = { STOP_NOTHING },
 };
 
@@ -60,29 +72,82 @@ void stop_init(struct stop *stop, const struct curfew_step *plan, enum curfew_un
 
         *stop = (struct stop){
                 .plan = plan,
+                .widest = CURFEW_LEADER,
                 .until = until,
                 .linger = duration_or(linger, CURFEW_LINGER),
                 .due = CLOCK_NEVER,
         };
 
-        while (stop->n_steps < CURFEW_MAX_STEPS && plan[stop->n_steps].signal != 0)
-                ++stop->n_steps;
+        for (; stop->n_steps < CURFEW_MAX_STEPS && plan[stop->n_steps].signal != 0; ++stop->n_steps)
+                if (plan[stop->n_steps].whom < stop->widest)
+                        stop->widest = plan[stop->n_steps].whom;
         if (stop->n_steps > 0)
                 return;
         stop->plan = &default_plan;
         stop->n_steps = 1;
+        stop->widest = default_plan.whom;
 }
 
-/* The step that is next: of the plan, and after it the one that nobody writes. */
-static struct curfew_step next_step(const struct stop *stop) {
-        if (stop->taken < stop->n_steps)
-                return stop->plan[stop->taken];
-        return (struct curfew_step){ .signal = SIGKILL, .whom = CURFEW_TREE };
+enum curfew_whom stop_reach(const struct stop *stop) {
+        return stop->until == CURFEW_UNTIL_EMPTY ? CURFEW_TREE : stop->widest;
+}
+
+/* Whether the plan leaves somebody unasked whom it means. */
+static bool has_rest(const struct stop *stop) {
+        return stop_reach(stop) != stop->widest;
+}
+
+/* Asks who has not been asked, as the others were. */
+static struct curfew_step rest_step(const struct stop *stop) {
+        struct curfew_step step = { .signal = SIGTERM };
+
+        for (unsigned i = 0; i < stop->n_steps; ++i)
+                if (stop->plan[i].signal != SIGKILL && stop_signal_terminates(stop->plan[i].signal))
+                        step = stop->plan[i];
+        step.whom = CURFEW_TREE;
+        if (step.grace < 0)
+                step.grace = CURFEW_GRACE;
+        return step;
+}
+
+/* The steps of the plan, and after it those that nobody writes. */
+static struct curfew_step step_at(const struct stop *stop, unsigned i) {
+        if (i < stop->n_steps)
+                return stop->plan[i];
+        if (i == stop->n_steps && has_rest(stop))
+                return rest_step(stop);
+        return (struct curfew_step){ .signal = SIGKILL, .whom = stop_reach(stop) };
 }
 
 /* SIGKILL to the tree ends the plan, wherever in it it stands: nothing after it could add to it. */
-static bool is_final(const struct curfew_step *step) {
-        return step->signal == SIGKILL && step->whom == CURFEW_TREE;
+static bool is_final(const struct stop *stop, unsigned i) {
+        struct curfew_step step = step_at(stop, i);
+
+        return step.signal == SIGKILL && (step.whom == CURFEW_TREE || i >= stop->n_steps);
+}
+
+static int64_t grace_of(const struct curfew_step *step) {
+        return duration_or(step->grace, CURFEW_GRACE);
+}
+
+int64_t stop_graces(const struct stop *stop) {
+        int64_t sum = 0;
+
+        for (unsigned i = 0; !is_final(stop, i); ++i) {
+                struct curfew_step step = step_at(stop, i);
+                int64_t grace = grace_of(&step);
+
+                sum = clock_after(sum, grace == CURFEW_FOREVER ? 0 : grace);
+        }
+        return sum;
+}
+
+bool stop_awaits_named(const struct stop *stop) {
+        if (stop->widest == CURFEW_TREE || !stop_is_asked(stop))
+                return false;
+        return stop->state == STOP_KILLED
+                       ? stop_reach(stop) != CURFEW_TREE
+                       : stop->state == STOP_ASKED && stop->taken <= stop->n_steps;
 }
 
 void stop_hear(struct stop *stop, int signal, int64_t at) {
@@ -98,52 +163,74 @@ static bool has_been_heard(const struct stop *stop, const struct curfew_step *st
 }
 
 static void take_step(struct stop *stop, int64_t now, struct curfew_step *ret_step) {
-        struct curfew_step step = next_step(stop);
+        struct curfew_step step = step_at(stop, stop->taken);
+        bool final = is_final(stop, stop->taken);
 
         ++stop->taken;
         stop->is_heard = has_been_heard(stop, &step, now);
         if (stop->is_heard)
                 stop->heard = 0;
-        if (is_final(&step)) {
-                stop->state = STOP_KILLED;
-                stop->due = clock_after(now, STOP_GIVE_UP);
-        } else {
-                stop->state = STOP_ASKED;
-                stop->due = clock_after(now, duration_or(step.grace, CURFEW_GRACE));
-        }
+        stop->state = final ? STOP_KILLED : STOP_ASKED;
+        stop->due = clock_after(now, final ? STOP_GIVE_UP : grace_of(&step));
         *ret_step = step;
 }
 
-void stop_resume(struct stop *stop, const struct curfew_step *plan, unsigned taken, int64_t due) {
-        struct curfew_step last;
+/* If there is nobody in the whole tree, its end is about to be told. */
+void stop_find_nobody(struct stop *stop, int64_t now) {
+        if (stop->state == STOP_ASKED && step_at(stop, stop->taken - 1).whom != CURFEW_TREE)
+                stop->due = now;
+}
 
-        stop_init(stop, plan, CURFEW_UNTIL_EMPTY, 0);
+bool stop_asks_rest(const struct stop *stop) {
+        return stop->state == STOP_ASKED && stop->taken == stop->n_steps && has_rest(stop);
+}
+
+void stop_skip_rest(struct stop *stop) {
+        if (stop_asks_rest(stop))
+                ++stop->taken;
+}
+
+/* Where the last signal has been sent already nobody else can be asked any more. */
+void stop_mean_all(struct stop *stop) {
+        if (stop->state == STOP_KILLED || stop->state == STOP_ENDED)
+                return;
+        stop->until = CURFEW_UNTIL_EMPTY;
+        if (stop->state == STOP_LEAVING)
+                stop->state = STOP_ASKED;
+}
+
+void stop_resume(struct stop *stop, unsigned taken, int64_t due) {
         if (taken == 0)
                 return;
 
         stop->state = STOP_ASKED;
-        stop->taken = taken - 1;
-        last = next_step(stop);
-        if (is_final(&last)) {
-                stop->due = INT64_MIN;
-        } else {
-                stop->taken = taken;
-                stop->due = due;
-        }
+        stop->taken = is_final(stop, taken - 1) ? taken - 1 : taken;
+        stop->due = stop->taken < taken ? INT64_MIN : due;
+}
+
+/* The leader has exited by itself, or nobody is left whom the plan names. */
+static void begin_linger(struct stop *stop, int64_t now) {
+        int64_t due = clock_after(now, stop->linger);
+
+        if (stop->state == STOP_RUNNING)
+                stop->state = stop->until == CURFEW_UNTIL_EMPTY ? STOP_DRAINING : STOP_LINGERING;
+        else if (stop->until == CURFEW_UNTIL_EMPTY)
+                due = clock_min(due, stop->due);
+        else
+                stop->state = STOP_LEAVING;
+        stop->due = due;
 }
 
 enum stop_action stop_handle(
         struct stop *stop, enum stop_event event, int64_t now, struct curfew_step *ret_step) {
-        enum stop_action action = table[stop->state][event];
+        bool unasked = event == STOP_GONE && !stop_awaits_named(stop);
+        enum stop_action action = unasked ? STOP_NOTHING : table[stop->state][event];
 
         assert(event != STOP_TIME || now >= stop->due || stop->state == STOP_ENDED);
 
         switch (action) {
         case STOP_NOTHING: break;
-        case STOP_LINGER:
-                stop->state = stop->until == CURFEW_UNTIL_EMPTY ? STOP_DRAINING : STOP_LINGERING;
-                stop->due = clock_after(now, stop->linger);
-                break;
+        case STOP_LINGER: begin_linger(stop, now); break;
         case STOP_STEP: take_step(stop, now, ret_step); break;
         case STOP_END_MET:
         case STOP_END_LINGER:
@@ -165,7 +252,10 @@ enum curfew_end stop_end_of(const struct stop *stop, enum stop_action action) {
         switch (action) {
         case STOP_END_LINGER: return CURFEW_END_LINGER;
         case STOP_END_GIVEN_UP: return CURFEW_END_GIVEN_UP;
-        default: return stop_is_asked(stop) ? CURFEW_END_EMPTY : met[stop->until];
+        default:
+                if (stop_is_asked(stop) && stop_reach(stop) == CURFEW_TREE)
+                        return CURFEW_END_EMPTY;
+                return met[stop->until];
         }
 }
 

@@ -84,32 +84,49 @@ void children_kill(struct children *children) {
 }
 
 /* All of a namespace is asked at one moment, but its init, which is this. */
-static void sweep_namespace(const struct sweep *sweep) {
+static int sweep_namespace(struct sweep *sweep) {
         pid_t target = sweep->only > 0 ? sweep->only : sweep->group > 0 ? -sweep->group : -1;
+        long r = sys_call(SYS_kill, target, sweep->heard ? 0 : sweep->signal);
 
-        if (sys_call(SYS_kill, target, sweep->heard ? 0 : sweep->signal) == 0 && sweep->cont)
+        sweep->reached = r == 0;
+        if (r == 0 && sweep->cont)
                 sys_call(SYS_kill, target, SIGCONT);
+        return r == -ESRCH ? 0 : (int)r;
 }
 
-static void sweep_tree(const struct children *children, struct sweep sweep) {
+static int sweep_tree(const struct children *children, struct sweep *sweep) {
         struct child leader = { .pid = children->leader, .pidfd = -1 };
+        int r;
 
         if (!children->leader_gone)
                 leader.pidfd = (int)sys_call(SYS_pidfd_open, leader.pid, 0);
         if (leader.pidfd >= 0)
-                sweep.leader = &leader;
-        sweep.leads_group = sweep.leads_group && leader.pidfd >= 0 &&
-                            child_signal_group(&leader, 0) == 0;
-        sweep.session = children->session;
-        sweep_descendants(&sweep, own_pid());
+                sweep->leader = &leader;
+        sweep->leads_group = sweep->leads_group && leader.pidfd >= 0 &&
+                             child_signal_group(&leader, 0) == 0;
+        sweep->session = children->session;
+        r = sweep_descendants(sweep, own_pid());
+        sweep->leader = NULL;
         close_fd(leader.pidfd);
+        return r;
 }
 
-void children_sweep(const struct children *children, const struct sweep *sweep) {
+int children_sweep(const struct children *children, struct sweep *sweep) {
         if (sweep->only == children->leader && children->leader_gone)
-                return;
+                return 0;
+        return children->is_namespace ? sweep_namespace(sweep) : sweep_tree(children, sweep);
+}
+
+/* The init of a namespace doesn't know them. */
+int children_list(const struct children *children, struct proc_list *ret) {
+        return children->is_namespace ? -ENOENT : sweep_list(own_pid(), ret);
+}
+
+bool children_have_left_group(const struct children *children) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+
         if (children->is_namespace)
-                sweep_namespace(sweep);
-        else
-                sweep_tree(children, *sweep);
+                return sys_call(SYS_kill, -children->leader, 0) == -ESRCH;
+        return children_list(children, &list) >= 0 && proc_list_shortage(&list) == 0 &&
+               proc_list_count(&list, children->leader, true) == 0;
 }

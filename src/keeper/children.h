@@ -25,5 +25,11 @@ int children_reap(struct children *children);
 
 void children_kill(struct children *children);
 
+/* Add all that live, and descend from them. */
+int children_list(const struct children *children, struct proc_list *ret);
+
+/* Whether nobody is left in the leader's process group. */
+bool children_have_left_group(const struct children *children);
+
 /* A step to them and all that descends from them. */
-void children_sweep(const struct children *children, const struct sweep *sweep);
+int children_sweep(const struct children *children, struct sweep *sweep);

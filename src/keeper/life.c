@@ -32,8 +32,10 @@ static void read_ward(struct life *life, const struct ward *ward) {
         memcpy(&life->ward, ward, sizeof(*ward));
         if (!is_plan(life->ward.plan))
                 memset(life->ward.plan, 0, sizeof(life->ward.plan));
-        if (life->ward.taken > CURFEW_MAX_STEPS + 1)
+        if (life->ward.taken > CURFEW_MAX_STEPS + 2)
                 life->ward.taken = 0;
+        if ((unsigned)life->ward.until > CURFEW_UNTIL_OUTPUT)
+                life->ward.until = CURFEW_UNTIL_EMPTY;
 }
 
 static int open_group(const struct life *life) {
@@ -48,7 +50,8 @@ bool life_begin(struct life *life, const struct ward *ward, struct children *chi
         if (!children || !children->is_namespace) /* where it has no number */
                 ward_await_listener(ward);
         read_ward(life, ward);
-        stop_resume(&life->stop, life->ward.plan, life->ward.taken, life->ward.due);
+        stop_init(&life->stop, life->ward.plan, life->ward.until, life->ward.linger);
+        stop_resume(&life->stop, life->ward.taken, life->ward.due);
         stop_hear(&life->stop, life->ward.heard, life->ward.heard_at);
         if (children)
                 return true;
@@ -73,20 +76,21 @@ static void kill_all(const struct life *life) {
                 cgroup_kill(group);
 }
 
-static void sweep_all(const struct life *life, struct sweep *sweep) {
+static int sweep_all(const struct life *life, struct sweep *sweep) {
         _cleanup_(close_fdp) int group = -1;
 
-        if (life->children) {
-                children_sweep(life->children, sweep);
-                return;
-        }
+        if (life->children)
+                return children_sweep(life->children, sweep);
         group = open_group(life);
-        if (group >= 0)
-                cgroup_sweep(group, sweep, proc_is_ours() == 0);
+        return group < 0 ? group : cgroup_sweep(group, sweep, proc_is_ours() == 0);
 }
 
-static void take_step(const struct life *life, const struct curfew_step *step) {
-        pid_t leader = life->children ? life->children->leader : life->ward.leader;
+static pid_t leader_of(const struct life *life) {
+        return life->children ? life->children->leader : life->ward.leader;
+}
+
+static void take_step(struct life *life, const struct curfew_step *step) {
+        pid_t leader = leader_of(life);
         struct sweep sweep = {
                 .signal = step->signal,
                 .cont = step->signal != SIGKILL && stop_signal_terminates(step->signal),
@@ -99,10 +103,15 @@ static void take_step(const struct life *life, const struct curfew_step *step) {
         if (step->whom == CURFEW_LEADER)
                 sweep.only = leader;
 
-        if (life->stop.state == STOP_KILLED)
+        if (step->signal == SIGKILL && step->whom == CURFEW_TREE)
                 kill_all(life);
-        else
-                sweep_all(life, &sweep);
+        else if (sweep_all(life, &sweep) == 0 && sweep.reached == 0 && sweep.left_out == 0 &&
+                 sweep.error == 0)
+                stop_find_nobody(&life->stop, clock_now());
+}
+
+static void kill_again(struct life *life) {
+        take_step(life, &(struct curfew_step){ SIGKILL, stop_reach(&life->stop), 0 });
 }
 
 static void end(struct life *life) {
@@ -113,9 +122,50 @@ static void end(struct life *life) {
         cgroup_end(KEEPER_GROUPS, life->ward.cgroup);
 }
 
+static bool list_whole(const struct life *life, struct proc_list *ret) {
+        _cleanup_(close_fdp) int group = -1;
+        int r;
+
+        if (life->children) {
+                r = children_list(life->children, ret);
+        } else {
+                ret->blind = true;
+                r = group = open_group(life);
+                if (group >= 0)
+                        r = cgroup_list(group, ret);
+        }
+        return r >= 0 && proc_list_shortage(ret) == 0;
+}
+
+static bool names_group(const struct life *life) {
+        return life->stop.widest == CURFEW_GROUP && life->ward.leads_group;
+}
+
+/* Whether nobody is left whom the plan names. */
+static bool is_named_gone(const struct life *life) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+
+        if (life->children && !names_group(life))
+                return life->children->leader_gone;
+        if (life->children)
+                return children_have_left_group(life->children);
+        return list_whole(life, &list) &&
+               proc_list_count(&list, life->ward.leader, names_group(life)) == 0;
+}
+
+/* Whether nobody else is left. */
+static bool has_only_named(const struct life *life) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+
+        return list_whole(life, &list) && list.n > 0 &&
+               proc_list_count(&list, leader_of(life), names_group(life)) == list.n;
+}
+
 static void handle(struct life *life, enum stop_event event) {
         struct curfew_step step;
 
+        if (event == STOP_TIME && stop_asks_rest(&life->stop) && has_only_named(life))
+                stop_skip_rest(&life->stop);
         switch (stop_handle(&life->stop, event, clock_now(), &step)) {
         case STOP_STEP: take_step(life, &step); break;
         case STOP_END_MET:
@@ -150,7 +200,11 @@ static bool is_empty(struct life *life) {
 
 void life_advance(struct life *life) {
         while (!life->over) {
-                if (is_empty(life))
+                bool empty = is_empty(life);
+
+                if (stop_awaits_named(&life->stop) && is_named_gone(life))
+                        handle(life, STOP_GONE);
+                if (empty || life->stop.state == STOP_LEAVING)
                         handle(life, STOP_MET);
                 else if (life->stop.due <= clock_now())
                         handle(life, STOP_TIME);
@@ -158,12 +212,13 @@ void life_advance(struct life *life) {
                         break;
         }
         if (!life->over && life->stop.state == STOP_KILLED)
-                kill_all(life);
+                kill_again(life);
 }
 
-/* A group that nobody tells of is looked at. */
+/* What nobody tells of is looked at. */
 int64_t life_due(const struct life *life) {
-        bool again = life->stop.state == STOP_KILLED || (!life->children && life->events < 0);
+        bool again = life->stop.state == STOP_KILLED || stop_awaits_named(&life->stop) ||
+                     (!life->children && life->events < 0);
 
         if (life->over)
                 return CLOCK_NEVER;

@@ -123,7 +123,12 @@ int forest_take_ward(struct forest *forest, const struct curfew_cmd *cmd, size_t
         }
 
         ward = &forest->wards[index];
-        *ward = (struct ward){ .due = INT64_MAX, .detach = cmd->detach };
+        *ward = (struct ward){
+                .due = INT64_MAX,
+                .detach = cmd->detach,
+                .until = cmd->until,
+                .linger = cmd->linger,
+        };
         memcpy(ward->plan, cmd->stop, sizeof(ward->plan));
         forest->next_ward = index + 1;
         *ret_index = index;

@@ -55,6 +55,18 @@ bool proc_list_has(const struct proc_list *list, pid_t pid) {
         return false;
 }
 
+/* Who is hidden has a group that can be asked for. */
+size_t proc_list_count(const struct proc_list *list, pid_t leader, bool group) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n; ++i) {
+                pid_t pid = list->items[i].proc.pid;
+
+                n += pid == leader || (group && sys_call(SYS_getpgid, pid) == leader);
+        }
+        return n;
+}
+
 static int make_room(struct proc_list *list) {
         size_t capacity = list->capacity > 0 ? 2 * list->capacity : 16;
         struct proc_item *items;

@@ -38,6 +38,9 @@ int proc_list_shortage(const struct proc_list *list);
 /* Whether the process that has this number now is in there. */
 bool proc_list_has(const struct proc_list *list, pid_t pid);
 
+/* How many in there are the leader, or with `group` in the process group that it leads. */
+size_t proc_list_count(const struct proc_list *list, pid_t leader, bool group);
+
 /* Add a process, which is the list's to release then, unless it is in there. */
 int proc_list_add(struct proc_list *list, struct proc *proc);
 

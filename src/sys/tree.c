@@ -92,7 +92,8 @@ int tree_start(struct tree *tree, const struct spawn_plan *plan, enum curfew_sta
         return r;
 }
 
-/* Wherever the leader has gone, there is a pidfd of it. */
+/* Wherever the leader has gone, there is a pidfd of it. Whom it has started has to be found before
+ * it ends, where nothing but descent leads there. */
 int tree_signal(struct tree *tree, const struct curfew_step *step, bool cont, bool heard,
         struct tree_count *ret) {
         struct sweep sweep = {
@@ -107,7 +108,9 @@ int tree_signal(struct tree *tree, const struct curfew_step *step, bool cont, bo
         };
         int r = 0;
 
-        if (step->whom != CURFEW_LEADER) {
+        if (step->whom == CURFEW_LEADER)
+                sweep.only = tree->leader->pid;
+        if (step->whom != CURFEW_LEADER || tree->backend == &tree_group) {
                 spares_make_room(&tree->forest->spares);
                 r = tree->backend->sweep(tree, &sweep);
                 spares_fill(&tree->forest->spares);
@@ -117,6 +120,25 @@ int tree_signal(struct tree *tree, const struct curfew_step *step, bool cont, bo
 
         *ret = (struct tree_count){ sweep.reached, sweep.left_out };
         return r < 0 ? r : sweep.error;
+}
+
+static bool list_whole(struct tree *tree, struct proc_list *ret) {
+        return tree_list(tree, ret) >= 0 && proc_list_shortage(ret) == 0;
+}
+
+bool tree_group_is_gone(struct tree *tree) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+
+        if (child_signal_group(tree->leader, 0) == -ESRCH)
+                return true;
+        return list_whole(tree, &list) && proc_list_count(&list, tree->leader->pid, true) == 0;
+}
+
+bool tree_has_only(struct tree *tree, enum curfew_whom whom) {
+        _cleanup_(proc_list_deinit) struct proc_list list = PROC_LIST_NULL;
+
+        return list_whole(tree, &list) && list.n > 0 &&
+               proc_list_count(&list, tree->leader->pid, whom == CURFEW_GROUP) == list.n;
 }
 
 int tree_kill(struct tree *tree, struct proc_list *ret) {

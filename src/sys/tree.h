@@ -105,6 +105,11 @@ void tree_share_group(struct tree *tree);
 int tree_signal(struct tree *tree, const struct curfew_step *step, bool cont, bool heard,
         struct tree_count *ret);
 
+/* Whether nobody is left in the leader's process group; or in the tree nobody but the leader or, if
+ * `whom` says so, that group. False: it isn't known. */
+bool tree_group_is_gone(struct tree *tree);
+bool tree_has_only(struct tree *tree, enum curfew_whom whom);
+
 /* SIGKILL to all; who that is, is written to *ret first. */
 int tree_kill(struct tree *tree, struct proc_list *ret);
 

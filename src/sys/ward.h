@@ -24,6 +24,8 @@ struct ward {
         bool group_is_shared; /* … which others may be in */
         pid_t leader;         /* of a tree in a control group; a keeper knows its own */
         struct curfew_step plan[CURFEW_MAX_STEPS];
+        enum curfew_until until; /* whom that leaves alone */
+        int64_t linger;
         char cgroup[CGROUP_NAME_MAX]; /* below the host's; or empty: it is the keeper's children */
 };
 
