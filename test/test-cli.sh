@@ -355,6 +355,54 @@ run --require=group 10 true; status 0
 run --require=tracked 10 true; status 0
 mistake "invalid word 'best' for '--require': sealed, tracked or group" --require=best 5 true
 
+### Plans that don't name all.
+
+# What they don't name is left alone where that is wanted; with -f it is.
+lives() {
+        args=$*
+        env --default-signal "$curfew" -v "$@" 0 sh -c 'trap "exit 3" TERM
+                setsid sh -c "echo >ready; read -r _ <go; echo lived >again" & wait; wait' 2>err &
+        pid=$!
+        read -r _ <ready
+        kill -TERM $pid
+        wait $pid
+        status=$?
+        status 3
+        err '*signal TERM*1 process
+*exited*
+*exit status 3; 1 process left *'
+        echo >go
+        "$curfew" 20 cat again >out
+        out lived
+}
+lives -f
+lives -f -k 0
+lives --leave --stop=leader:TERM
+lives --leave --stop=group:TERM
+
+# Else it is asked, too, before it is killed.
+cat >asked <<'END'
+trap 'echo asked; exit' TERM
+sh -c 'echo >ready; exec sleep 1000' & wait
+END
+asks() {
+        begin -v "$@" 0 sh -c 'trap "exit 3" TERM; setsid sh asked & wait; wait'
+        kill -TERM "$pid"
+        end
+        exited 3
+        out asked
+}
+asks --stop=leader:TERM
+asks --stop=group:TERM
+asks --wait-tree -f -k 2
+
+# Whoever asks a curfew within this one asks for all that it has started, and asks nobody else there.
+begin 0 "$curfew" -f 0 sh -c 'trap "exit 3" TERM; setsid sh asked & wait; wait'
+kill -TERM "$pid"
+end
+exited 3
+out asked
+
 # One curfew in another: the inner one is asked, and stops its own command, which hears of it once.
 begin 0 "$curfew" 0 sh -c 'trap "echo asked; sleep .1; exit 3" TERM
         sh -c "echo >ready; exec sleep 1000" & wait; wait'

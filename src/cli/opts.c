@@ -37,7 +37,7 @@ static const struct parse_option options[] = {
         { KEY_LEAVE, "leave", NULL, "leave alone what COMMAND leaves running, or" },
         { KEY_WAIT_TREE, "wait-tree", NULL, "wait for it (default: stop it after a second)" },
         { KEY_REQUIRE, "require", "GUARANTEE", "run only if held so well: sealed, tracked, group" },
-        { 'f', "foreground", NULL, "ask COMMAND alone, not what it has started" },
+        { 'f', "foreground", NULL, "ask COMMAND alone, and leave what it has started" },
         { 'p', "preserve-status", NULL, "exit as COMMAND did even if it timed out" },
         { KEY_STDOUT, "stdout", "FILE", NULL },
         { KEY_STDERR, "stderr", "FILE", "write COMMAND's output there" },
@@ -285,14 +285,18 @@ bool opts_want_group(const struct opts *opts) {
         return opts->warn.signal != 0 && opts->warn.whom == CURFEW_GROUP;
 }
 
-/* In the foreground the command shares its group with others, who are not asked to stop. */
+/* In the foreground the command shares its group with others, who are not asked to stop. As with
+ * GNU timeout the time is the command's alone, and not that of what it has started. */
 static int settle_foreground(struct parser *parser) {
         struct opts *opts = &parser->opts;
 
         if (!opts->foreground)
                 return 0;
-        if (parser->stop_from != KEY_STOP)
+        if (parser->stop_from != KEY_STOP) {
                 opts->stop[0].whom = CURFEW_LEADER;
+                if (opts->leftovers == OPTS_STOP)
+                        opts->leftovers = OPTS_LEAVE;
+        }
 
         if (opts_want_group(opts)) {
                 say("a 'group:' step needs a group of the command's own, which '--foreground' "
