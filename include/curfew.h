@@ -666,8 +666,8 @@ struct curfew_result {
         enum curfew_backend backend;
         enum curfew_guarantee guarantee;
 
-        /* How many processes SIGKILL had to end, and how many are known to be left now; the first
-         * of either by name. */
+        /* How many processes SIGKILL had to end, in whatever step, and how many are known to be
+         * left now, whom it has not ended; the first of either by name. */
         unsigned killed;
         unsigned left;
         struct curfew_process killed_by_name[CURFEW_MAX_NAMED];

@@ -75,7 +75,8 @@ static void end(struct curfew_run *run, enum stop_action action) {
         run->ended = true;
         result->started = run->started;
         result->end = stop_end_of(&run->stop, action);
-        step_note_end(&run->tree, result);
+        step_note_end(&run->tree, run->killed, result);
+        step_forget_killed(&run->killed);
 
         unhook(run);
         streams_finish(run->streams, result);
@@ -102,7 +103,7 @@ static void handle(struct curfew_run *run, enum stop_event event) {
         case STOP_LINGER: break;
         case STOP_STEP:
                 run->result->started = run->started;
-                step_take(&run->tree, &run->stop, &step, run->result);
+                step_take(&run->tree, &run->stop, &step, &run->killed, run->result);
                 push_event(run, CURFEW_EVENT_STEP);
                 break;
         case STOP_END_MET:
@@ -413,6 +414,7 @@ struct curfew_run *run_free(struct curfew_run *run) {
                 return NULL;
 
         unhook(run);
+        step_forget_killed(&run->killed);
         loop_remove(&run->sup->loop, &run->exit_io);
         loop_release(&run->sup->loop);
         list_unlink(&run->eventful);

@@ -29,6 +29,7 @@ struct curfew_run {
         struct tree tree;
         struct stop stop;
         struct loop_timer timer;
+        struct proc_list *killed; /* whom SIGKILL has reached, none of them held; or NULL */
         bool leader_unwatchable, tree_unwatchable; /* the timer looks at them now and then */
 
         struct streams *streams; /* or NULL */

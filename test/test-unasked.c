@@ -140,6 +140,9 @@ static void host_leave_deaf(struct curfew *sup) {
         check_rest_left(res, 2, 1);
         assert_eq(res->steps[1].signal, SIGKILL);
         assert_eq(res->steps[1].whom, CURFEW_LEADER);
+        assert_eq(res->steps[1].reached, 1);
+        assert_eq(res->killed, 1);
+        assert_eq(res->killed_by_name[0].pid, curfew_run_pid(run));
         assert_signaled(*res, SIGKILL);
 }
 

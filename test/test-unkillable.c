@@ -106,6 +106,7 @@ static void assert_given_up(const struct curfew_result *res, pid_t pid, char sta
         assert_eq(res->n_steps, 2);
         assert_eq(res->steps[1].signal, SIGKILL);
         assert_ge(res->wall, 10 * CURFEW_SEC);
+        assert_eq(res->killed, 0);
         assert_eq(res->left, 1);
         assert_eq(res->left_by_name[0].pid, pid);
         assert_eq(res->left_by_name[0].state, state);
@@ -135,6 +136,7 @@ static void assert_all_end(struct round *round, const struct place *place) {
 
 static void test_frozen(const struct place *place) {
         struct pollfd fd = { .events = POLLIN };
+        const struct curfew_result *res;
         struct round round;
         pid_t pid;
 
@@ -148,7 +150,10 @@ static void test_frozen(const struct place *place) {
                 pid = curfew_run_pid(round.run);
         freezer_hold(pid);
         freezer_become("FROZEN");
-        assert_given_up(round_cancel(&round), pid, 'D');
+        res = round_cancel(&round);
+        assert_given_up(res, pid, 'D');
+        assert_eq(res->steps[1].reached, 1); /* it is what ends it once it is thawed */
+        assert_eq(res->steps[1].error, 0);
         let_go(&round);
 
         freezer_become("THAWED");
@@ -176,10 +181,15 @@ static void test_foreign(const struct place *place) {
         res = round_cancel(&round);
         if (current->backend != CURFEW_BACKEND_GROUP) /* that is one signal, which some have got */
                 assert_eq(res->steps[0].error, -EPERM);
-        if (current->backend == CURFEW_BACKEND_CGROUP)
+        if (current->backend == CURFEW_BACKEND_CGROUP) {
                 assert_emptied(res, place);
-        else
+                assert_eq(res->killed, 1);
+                assert_eq(res->steps[1].reached, 1);
+        } else {
                 assert_given_up(res, pid, 'S');
+                assert_eq(res->steps[1].reached, 0);
+                assert_eq(res->steps[1].error, -EPERM);
+        }
         let_go(&round);
         close(round.held);
         close(round.notes);
