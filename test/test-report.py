@@ -247,6 +247,19 @@ class Verdicts(Case):
         self.assertEqual(report['status'], {'signalled': 'HUP', 'core': False})
         self.assertEqual(report['exit_status'], 129)
 
+    def test_deadline_over_at_the_start(self):
+        for duration in '1e-9', '.001':
+            report, _ = self.run_both(duration, 'sleep', '1000', status=124)
+            self.assertEqual(report['verdict'], 'deadline')
+            self.assertIsNotNone(report['deadline'])
+            self.assertLess(report['deadline'], .001)
+        os.environ['CURFEW_DEADLINE'] = '1'
+        try:
+            report, _ = self.run_both('--no-deadline', 'sleep', '1000', status=124)
+        finally:
+            del os.environ['CURFEW_DEADLINE']
+        self.assertEqual((report['verdict'], report['deadline']), ('deadline', 0))
+
     def test_cancelled(self):
         done = subprocess.Popen(
             [CURFEW, '--report', self.report, '--events', self.events, '100', 'sh', '-c',

@@ -9,6 +9,7 @@
 struct failure {
         enum curfew_stage stage;
         int error;
+        int64_t deadline;
         int over;    /* what the context has come to by then, as curfew_ctx_err() */
         int signals; /* the descriptor of those that have come meanwhile */
 };

@@ -226,7 +226,8 @@ static int job_start(struct job *job) {
         }
 
         return failure_tell(job->opts, job->record,
-                &(struct failure){ stage, r, curfew_ctx_err(job->ctx), job->signals });
+                &(struct failure){ stage, r, curfew_ctx_deadline(job->ctx),
+                        curfew_ctx_err(job->ctx), job->signals });
 }
 
 static pid_t leader_of(const struct job *job) {

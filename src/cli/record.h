@@ -24,8 +24,9 @@ void record_dispatch(struct record *record);
 /* The command runs. */
 void record_start(struct record *record, struct curfew_run *run, const struct curfew_ctx *ctx);
 
-/* It could not be started, and how far that got. */
-void record_failure(struct record *record, enum curfew_stage stage, const char *text);
+/* It could not be started, and how far that got; by when it would have had to end. */
+void record_failure(
+        struct record *record, enum curfew_stage stage, const char *text, int64_t deadline);
 
 /* Something may be done to its processes now. */
 void record_look(struct record *record);

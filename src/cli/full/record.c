@@ -164,6 +164,13 @@ static int64_t wall_clock(void) {
         return ts.tv_sec * CURFEW_SEC + ts.tv_nsec;
 }
 
+/* A start can take all the time there is. */
+static int64_t since(int64_t deadline, int64_t started) {
+        if (deadline == CURFEW_FOREVER)
+                return deadline;
+        return deadline > started ? deadline - started : 0;
+}
+
 void record_start(struct record *record, struct curfew_run *run, const struct curfew_ctx *ctx) {
         struct facts *facts;
         int64_t started, deadline;
@@ -176,7 +183,7 @@ void record_start(struct record *record, struct curfew_run *run, const struct cu
         record->started = started = curfew_run_started(run);
         facts->pid = curfew_run_pid(run);
         facts->started = wall_clock() - (curfew_now() - started);
-        facts->deadline = deadline == CURFEW_FOREVER ? deadline : deadline - started;
+        facts->deadline = since(deadline, started);
 
         event = json_pack("{ss so}", "event", "start", "time", json_seconds(0));
         json_object_update_new(event, report_begin(facts, "curfew-events/1"));
@@ -184,9 +191,14 @@ void record_start(struct record *record, struct curfew_run *run, const struct cu
         processes_start(&record->processes, run, started, facts->opts->argv);
 }
 
-void record_failure(struct record *record, enum curfew_stage stage, const char *text) {
+void record_failure(
+        struct record *record, enum curfew_stage stage, const char *text, int64_t deadline) {
+        int64_t left = since(deadline, curfew_now());
+
         if (!record)
                 return;
+        if (left < record->facts.deadline)
+                record->facts.deadline = left;
         record->facts.stage = stage;
         record->facts.failure = text;
         record->facts.started = wall_clock();
@@ -316,7 +328,8 @@ static void finish(struct record *record, const struct curfew_result *result, in
                 processes_finish(&record->processes, result);
                 facts->end = result->wall;
         } else if (!facts->failure) {
-                record_failure(record, CURFEW_STAGE_SUPERVISE, "it could not be supervised");
+                record_failure(record, CURFEW_STAGE_SUPERVISE, "it could not be supervised",
+                        CURFEW_FOREVER);
         }
 }
 
