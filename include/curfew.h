@@ -598,11 +598,11 @@ enum curfew_reason {
 enum curfew_end {
         CURFEW_END_NONE,    /* it never began */
         CURFEW_END_EMPTY,   /* no process of the tree was left, as far as `guarantee` goes */
-        CURFEW_END_EXIT,    /* the leader's exit was enough (CURFEW_UNTIL_EXIT), or that nobody was
-                               left whom its plan names */
-        CURFEW_END_OUTPUT,  /* then the outputs were at their end (CURFEW_UNTIL_OUTPUT) */
+        CURFEW_END_EXIT,    /* the leader's exit was enough (CURFEW_UNTIL_EXIT); or the end of all
+                               whom the plan names, if it names only the leader or the group */
+        CURFEW_END_OUTPUT,  /* the outputs were at their end (CURFEW_UNTIL_OUTPUT) */
         CURFEW_END_LINGER,  /* the time after the leader's exit was over; `left` may be running */
-        CURFEW_END_GIVEN_UP /* SIGKILL to the tree did not end it within 10 s; `left` remain: in
+        CURFEW_END_GIVEN_UP /* the last SIGKILL did not do it within 10 s; `left` remain: in
                                an uninterruptible sleep, another user's, or too many */
 };
 

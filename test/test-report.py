@@ -247,6 +247,31 @@ class Verdicts(Case):
         self.assertEqual(report['status'], {'signalled': 'HUP', 'core': False})
         self.assertEqual(report['exit_status'], 129)
 
+    def test_died_of_the_warning(self):
+        report, _ = self.run_both('--warn=USR1@100', '101', 'sleep', '1000',
+                                  status=-signal.SIGUSR1)
+        self.assertEqual(report['verdict'], 'warned')
+        self.assertEqual((report['warned']['signal'], report['reason']), ('USR1', None))
+        report, _ = self.run_both('--warn=WINCH@100', '101', 'sh', '-c',
+                                  'trap "kill -USR1 $$" WINCH; while :; do sleep .1; done',
+                                  status=-signal.SIGUSR1)
+        self.assertEqual(report['verdict'], 'signalled')
+
+    def test_killed_from_outside_before_the_deadline(self):
+        report, _ = self.run_both('--wait-tree', '1', 'sh', '-c', 'sleep 1000 & kill -USR1 $$',
+                                  status=-signal.SIGUSR1)
+        self.assertEqual((report['verdict'], report['reason']), ('signalled', 'deadline'))
+        report, _ = self.run_both('--wait-tree', '1', 'sh', '-c', 'sleep 1000 & exit 3',
+                                  status=124)
+        self.assertEqual((report['verdict'], report['status']), ('deadline', {'exited': 3}))
+
+    # What it has left would have been stopped a moment later.
+    def test_ended_just_before_the_deadline(self):
+        for end, status in ('exit 3', 3), ('kill -USR1 $$', -signal.SIGUSR1):
+            report, _ = self.run_both('.9', 'sh', '-c', 'sleep 1000 & ' + end, status=status)
+            self.assertEqual(report['verdict'], 'exited' if status == 3 else 'signalled')
+            self.assertEqual(report['end'], 'empty')
+
     def test_deadline_over_at_the_start(self):
         for duration in '1e-9', '.001':
             report, _ = self.run_both(duration, 'sleep', '1000', status=124)
@@ -259,6 +284,14 @@ class Verdicts(Case):
         finally:
             del os.environ['CURFEW_DEADLINE']
         self.assertEqual((report['verdict'], report['deadline']), ('deadline', 0))
+
+    def test_leader_killed(self):
+        report, _ = self.run_both('--leave', '--stop=leader:CONT:.1', '.2', 'sh', '-c',
+                                  'sleep 3 & wait', status=137)
+        self.assertEqual([p['name'] for p in report['killed']['processes']], ['sh'])
+        self.assertEqual([p['name'] for p in report['survivors']['processes']], ['sleep'])
+        self.assertEqual((report['end'], report['ended_by']), ('exit', 2))
+        os.kill(report['survivors']['processes'][0]['pid'], signal.SIGKILL)
 
     def test_cancelled(self):
         done = subprocess.Popen(

@@ -466,7 +466,7 @@ static int finish(struct job *job, const struct curfew_result *result) {
 
         terminal_close(&job->terminal, was_interrupted(result));
         tell_trouble(job->opts->argv[0], result);
-        status = verdict_status(result, job->opts->preserve_status, job->stopped_by);
+        status = verdict_status(result, job->opts, job->stopped_by);
         return is_whole ? status : cut_status(job, status);
 }
 

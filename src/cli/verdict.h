@@ -3,11 +3,12 @@
 
 /* What became of a command, in one word, and what the program makes of it. */
 
-#include "curfew.h"
+#include "opts.h"
 
 enum verdict {
         VERDICT_EXITED,    /* by itself, with a status of its own */
         VERDICT_SIGNALLED, /* it died of a signal that nobody here has sent */
+        VERDICT_WARNED,    /* it died of the warning */
         VERDICT_DEADLINE,  /* its time was over */
         VERDICT_IDLE,      /* it had nothing to say for too long */
         VERDICT_CANCELLED, /* somebody has interrupted it */
@@ -16,14 +17,15 @@ enum verdict {
 
 #define VERDICT_IDLE_CODE (-62) /* the code of the cause that makes it VERDICT_IDLE: -ETIME */
 
-enum verdict verdict_of(const struct curfew_result *result);
+/* `warned` is the warning that was sent; its signal is 0 if none was. */
+enum verdict verdict_of(const struct curfew_result *result, const struct opts *opts,
+        const struct curfew_step_taken *warned);
 
 /* The word for it. */
 const char *verdict_name(enum verdict verdict);
 
 /*
- * What the program exits with; or the negative number of the signal that it dies of.
- * `preserve_status` is what the option of that name says; `stopped_by` the signal that the program
- * was interrupted with.
+ * What the program exits with; or the negative number of the signal that it dies of. `stopped_by`
+ * is the signal that the program was interrupted with.
  */
-int verdict_status(const struct curfew_result *result, bool preserve_status, int stopped_by);
+int verdict_status(const struct curfew_result *result, const struct opts *opts, int stopped_by);

@@ -218,7 +218,7 @@ static json_t *make_processes(const struct processes *processes) {
  * been let go. */
 static const char *name_verdict(const struct facts *facts) {
         if (facts->result)
-                return verdict_name(verdict_of(facts->result));
+                return verdict_name(verdict_of(facts->result, facts->opts, &facts->warned));
         if (facts->pid > 0)
                 return verdict_name(VERDICT_LOST);
         return facts->exit_status == STATUS_TIMED_OUT ? verdict_name(VERDICT_DEADLINE) : "failed";

@@ -96,6 +96,8 @@ static void tell_exited(const struct pen *pen, const json_t *report) {
                 printf(", a status of its own: it was not stopped at a deadline");
         if (is(text(report, "verdict"), "signalled"))
                 printf("; curfew hadn't sent it");
+        if (is(text(report, "verdict"), "warned"))
+                printf(", its warning");
 }
 
 static void tell_stopped(const struct pen *pen, const json_t *report, const char *verdict) {
@@ -165,7 +167,7 @@ void story_tell_verdict(const struct pen *pen, const json_t *report) {
                 printf(" (");
                 pen_text(pen, text(failure, "stage"), 32);
                 printf(")");
-        } else if (is(verdict, "exited") || is(verdict, "signalled")) {
+        } else if (is(verdict, "exited") || is(verdict, "signalled") || is(verdict, "warned")) {
                 tell_exited(pen, report);
         } else if (is(verdict, "lost")) {
                 printf("It ");
