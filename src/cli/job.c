@@ -14,6 +14,7 @@
 #include "status.h"
 #include "terminal.h"
 #include "verdict.h"
+#include "warning.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -166,19 +167,6 @@ static int64_t earlier(int64_t a, int64_t b) {
         return a < b ? a : b;
 }
 
-/* Counted from the deadline that holds, whoever has set it. If that is too near, the command gets a
- * moment to set its handler: most of these signals end a process that has none. */
-static int64_t warn_time(const struct job *job) {
-        int64_t deadline = curfew_ctx_deadline(job->ctx), before = job->opts->warn.before;
-        int64_t now = curfew_now();
-
-        if (job->opts->warn.signal == 0 || deadline == CURFEW_FOREVER)
-                return CURFEW_FOREVER;
-        if (deadline - before > now)
-                return deadline - before;
-        return now + earlier(CURFEW_SEC, (deadline - now) / 2);
-}
-
 static int start(struct job *job, const char *const argv[], enum curfew_stage *ret_stage) {
         const struct opts *opts = job->opts;
         struct curfew_cmd cmd = {
@@ -199,7 +187,7 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
         if (job->files.are_one)
                 cmd.err.kind = CURFEW_TO_STDOUT;
         memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
-        job->warn_at = warn_time(job);
+        job->warn_at = warning_time(&opts->warn, job->ctx);
         return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
 }
 
@@ -318,29 +306,13 @@ static void tell_events(struct job *job) {
         }
 }
 
-static void tell_warning(const struct job *job, const struct curfew_step_taken *taken) {
-        if (job->opts->verbose)
-                account_step(job->opts->argv[0], taken, "warning");
-}
-
 /* What is being stopped already needs no warning. */
 static void warn(struct job *job) {
-        const struct opts_warn *warn = &job->opts->warn;
-        struct curfew_step_taken taken = { .signal = warn->signal, .whom = warn->whom };
-        int n;
-
         if (job->warn_at > curfew_now())
                 return;
         job->warn_at = CURFEW_FOREVER;
-        if (job->is_stopping || curfew_ctx_err(job->ctx) < 0)
-                return;
-
-        taken.at = curfew_now() - curfew_run_started(job->run);
-        n = curfew_run_signal(job->run, warn->whom, warn->signal);
-        taken.reached = n > 0 ? (unsigned)n : 0;
-        taken.error = n < 0 ? n : 0;
-        tell_warning(job, &taken);
-        record_warning(job->record, &taken);
+        if (!job->is_stopping && curfew_ctx_err(job->ctx) == 0)
+                warning_send(job->opts, job->run, job->record);
 }
 
 static int64_t idle_time(const struct job *job) {
