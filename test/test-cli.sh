@@ -349,6 +349,18 @@ wait $!
 checks=$((checks + 1))
 [ "$(wc -c <left)" -eq 100000 ] || fail "what was left did not live on"
 
+### A status that counts as 0.
+
+run -e 3 10 sh -c 'exit 3'; status 0
+run --success=4 -e 5 10 sh -c 'exit 3'; status 3
+run -e143 10 sh -c 'kill -TERM $$'; status 0
+run -e 124 .1 sleep 1000; status 0
+run -e 255 -e 0 10 sh -c 'exit 255'; status 0
+run -e 127 10 ./no-such-command; status 127 # which is not the command's
+for word in '' 256 -1 x 1x ' 1' 99999999999999999999; do
+        mistake "invalid status '$word' for '--success': *" -e "$word" 10 true
+done
+
 ### Guarantees.
 
 run --require=group 10 true; status 0

@@ -439,6 +439,7 @@ static int finish(struct job *job, const struct curfew_result *result) {
         terminal_close(&job->terminal, was_interrupted(result));
         tell_trouble(job->opts->argv[0], result);
         status = verdict_status(result, job->opts, job->stopped_by);
+        status = opts_status(job->opts, status);
         return is_whole ? status : cut_status(job, status);
 }
 

@@ -2,9 +2,11 @@
 #include "opts.h"
 #include "parse.h"
 #include "say.h"
+#include "status.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Where they are the same, the options are GNU timeout's, and so is the last of two winning. */
@@ -45,6 +47,7 @@ static const struct parse_option options[] = {
         { KEY_EVENTS, "events", "FILE", "... as it happens, a line each," },
         { KEY_TIMELINE, "timeline", "FILE", "... or as a picture of all processes, in HTML" },
         { KEY_INIT, "init", NULL, "be a container's first process; no DURATION" },
+        { 'e', "success", "STATUS", "exit with 0 where the status would be this one" },
         { 'v', "verbose", NULL, "say on stderr what is done and how it ended" },
         { KEY_HELP, "help", NULL, NULL },
         { KEY_VERSION, "version", NULL, "print this, or the version" },
@@ -141,6 +144,24 @@ static int set_warn(struct opts *opts, const char *value) {
         return 0;
 }
 
+static int set_success(struct opts *opts, const char *value) {
+        char *end;
+        unsigned long status = strtoul(value, &end, 10);
+
+        if (value[0] < '0' || value[0] > '9' || *end || status > 255) {
+                say("invalid status '%s' for '--success': a number up to 255", value);
+                return -EINVAL;
+        }
+        opts->successes[status / 32] |= UINT32_C(1) << status % 32;
+        return 0;
+}
+
+int opts_status(const struct opts *opts, int status) {
+        unsigned number = (unsigned)(status < 0 ? STATUS_SIGNAL - status : status);
+
+        return opts->successes[number / 32] >> number % 32 & 1 ? 0 : status;
+}
+
 static int set_guarantee(struct opts *opts, const char *value) {
         for (unsigned i = CURFEW_GUARANTEE_GROUP; i <= CURFEW_GUARANTEE_SEALED; ++i) {
                 enum curfew_guarantee guarantee = (enum curfew_guarantee)i;
@@ -198,6 +219,7 @@ static int apply(struct parser *parser, int key, const char *value) {
         case KEY_EVENTS: opts->events = value; break;
         case KEY_TIMELINE: opts->timeline = value; break;
         case KEY_INIT: opts->init = true; break;
+        case 'e': return set_success(opts, value);
         case 'p': opts->preserve_status = true; break;
         case 'f': opts->foreground = true; break;
         case 'v': opts->verbose = true; break;

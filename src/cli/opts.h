@@ -37,8 +37,9 @@ struct opts {
         enum opts_leftovers leftovers;
         const char *out, *err; /* files for the command's output, or NULL */
         const char *report, *events, *timeline;
-        bool no_deadline; /* there is no duration */
-        bool init;        /* a container's first process; there is no duration then */
+        uint32_t successes[8]; /* statuses that count as 0, the lowest bit is number 0 */
+        bool no_deadline;      /* there is no duration */
+        bool init;             /* a container's first process; there is no duration then */
         bool foreground;
         bool preserve_status;
         bool verbose;
@@ -49,5 +50,8 @@ int opts_parse(char *const argv[], struct opts *ret);
 
 /* Whether somebody is to be signalled by the command's group: then it must have one of its own. */
 bool opts_want_group(const struct opts *opts);
+
+/* What to exit with where that would be `status`; as everywhere, a negative one is a signal. */
+int opts_status(const struct opts *opts, int status);
 
 void opts_print_help(void);
