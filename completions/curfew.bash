@@ -11,7 +11,7 @@ _curfew_find_command() {
         for (( ; i < COMP_CWORD; ++i)); do
                 case ${COMP_WORDS[i]} in
                 -s | -k | --signal | --kill-after | --stop | --warn | --idle | --require | --stdout | \
-                        --stderr | --report | --events | --timeline | -e | --success)
+                        --stderr | --report | --events | --timeline | -r | --rewrite | -e | --success)
                         [[ ${COMP_WORDS[++i]} != = ]] || ((++i))
                         ;;
                 --init | --no-deadline) has_duration=0 ;;
@@ -36,6 +36,7 @@ _curfew_argument() {
         -s | --signal) _curfew_complete 'TERM INT HUP QUIT USR1 USR2 KILL' ;;
         --stop) _curfew_complete 'INT:5s,TERM:5s leader:INT:5s,tree:TERM:5s TERM:30s' ;;
         --warn) _curfew_complete 'USR1@30s USR1@5m tree:USR1@30s' ;;
+        -r | --rewrite) _curfew_complete 'TERM:QUIT TERM:INT HUP:0' ;;
         -e | --success) _curfew_complete '143 130 124' ;;
         --require) _curfew_complete 'sealed tracked group' ;;
         -k | --kill-after | --idle) _curfew_complete '5s 10s 30s 1m 5m 1h' ;;
@@ -73,10 +74,10 @@ _curfew() {
                         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                 fi
         elif [[ $cur == -* ]]; then
-                _curfew_complete '-s -k -f -p -e -v --signal= --kill-after= --stop= --warn= --idle=
+                _curfew_complete '-s -k -f -p -g -r -e -v --signal= --kill-after= --stop= --warn= --idle=
                         --no-deadline --leave --wait-tree --require= --foreground --preserve-status
-                        --stdout= --stderr= --report= --events= --timeline= --init --success=
-                        --verbose --help
+                        --stdout= --stderr= --report= --events= --timeline= --init --group --rewrite=
+                        --success= --verbose --help
                         --version'
                 [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace
         elif ((COMP_CWORD == 1)); then

@@ -8,7 +8,7 @@ function __curfew_operands
         set -l i 2
         while test $i -lt (count $words); and string match -q -- '-*' $words[$i]
                 if contains -- $words[$i] -s -k --signal --kill-after --stop --warn --idle --require \
-                                --stdout --stderr --report --events --timeline -e --success
+                                --stdout --stderr --report --events --timeline -r --rewrite -e --success
                         set i (math $i + 1)
                 end
                 set i (math $i + 1)
@@ -67,6 +67,8 @@ complete -c curfew -n __curfew_no_operand -l report -r -F -d 'Write there how it
 complete -c curfew -n __curfew_no_operand -l events -r -F -d 'The same as it happens'
 complete -c curfew -n __curfew_no_operand -l timeline -r -F -d 'The same as a picture, in HTML'
 complete -c curfew -n __curfew_no_operand -l init -d 'Be the first process of a container'
+complete -c curfew -n __curfew_no_operand -s g -l group -d 'Its signals are for the group of COMMAND'
+complete -c curfew -n __curfew_no_operand -s r -l rewrite -x -a 'TERM:QUIT TERM:INT HUP:0' -d 'One of its signals is another'
 complete -c curfew -n __curfew_no_operand -s e -l success -x -a '143 130 124' -d 'Exit with 0 where the status would be this one'
 complete -c curfew -n __curfew_no_operand -s v -l verbose -d 'Say what is done and how it ended'
 complete -c curfew -n __curfew_no_operand -l help -d 'Print a summary'

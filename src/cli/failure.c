@@ -51,7 +51,7 @@ static const char *explain_time_out(const struct failure *failure) {
 static int signal_of(const struct failure *failure) {
         bool is_ended = failure->error == -ECANCELED || failure->error == -ECHILD;
 
-        return is_ended ? signals_next_stop(failure->signals) : 0;
+        return is_ended ? signals_next_stop(failure->signals, failure->stops) : 0;
 }
 
 static const char *explain(const struct opts *opts, const struct failure *failure) {

@@ -34,6 +34,14 @@ void init_begin(void) {
                 prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+void init_give_terminal(struct curfew_cmd *cmd) {
+        for (int fd = 0; fd <= STDERR_FILENO; ++fd)
+                if (tcgetpgrp(fd) == getpgrp()) {
+                        cmd->terminal = CURFEW_TERMINAL_FOREGROUND;
+                        cmd->tty = fd;
+                }
+}
+
 void init_reap(pid_t leader) {
         siginfo_t info = { 0 };
 

@@ -11,6 +11,9 @@ bool init_is_ours(void);
 /* Be who orphans fall to, if that takes doing something. */
 void init_begin(void);
 
+/* A command in a group of its own gets the terminal, if that is ours to give. */
+void init_give_terminal(struct curfew_cmd *cmd);
+
 /* Reap what has fallen to us; not the command, `leader`, which somebody else is waiting for. */
 void init_reap(pid_t leader);
 

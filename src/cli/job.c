@@ -5,6 +5,7 @@
 #include "files.h"
 #include "inherit.h"
 #include "init.h"
+#include "pass.h"
 #include "record.h"
 #include "relay.h"
 #include "say.h"
@@ -36,6 +37,8 @@
  * terminal sends may be for the command alone: see terminal.c. A command that has not been executed
  * yet is not stopped but given up.
  *
+ * In a container the signals are the command's: see pass.c.
+ *
  * What curfew exits with is decided at the end, from the result alone: see verdict.c.
  */
 
@@ -51,9 +54,12 @@ struct job {
         struct files files;
         struct relay *relay; /* or NULL: nobody looks at the output */
         struct terminal terminal;
+        struct pass pass; /* if it is the first process of a container */
         sigset_t ignored; /* signals that the command is to ignore */
+        sigset_t stops;   /* signals that ask for an end */
         int signals;
         int stopped_by; /* the first signal that asked for an end, or 0 */
+        bool is_init;
         bool reaps; /* what is orphaned: as init, or where a zombie can't be told from a process */
         bool has_exited; /* the command */
         bool is_stopping;
@@ -62,7 +68,7 @@ struct job {
 };
 
 #define JOB_NULL                                                                                   \
-        { .files = FILES_NULL, .terminal = TERMINAL_NULL, .signals = -1 }
+        { .files = FILES_NULL, .terminal = TERMINAL_NULL, .pass = PASS_NULL, .signals = -1 }
 
 static void job_deinit(struct job *job) {
         job->run = curfew_run_free(job->run);
@@ -97,23 +103,17 @@ static int make_context(const struct opts *opts, struct curfew_ctx **ret) {
         return r;
 }
 
-/* What is to be sent to it must reach it. */
-static void unignore(struct job *job) {
-        const struct opts *opts = job->opts;
-
-        for (int i = 0; i < CURFEW_MAX_STEPS && opts->stop[i].signal != 0; ++i)
-                sigdelset(&job->ignored, opts->stop[i].signal);
-        if (opts->warn.signal != 0)
-                sigdelset(&job->ignored, opts->warn.signal);
-}
-
-static int open_signals(struct job *job) {
+static int open_signals(struct job *job, const struct self *self) {
         sigset_t also;
         int r;
 
         sigemptyset(&also);
+        signals_ignored(self, job->opts, &job->ignored);
+        signals_stops(&job->stops);
         if (job->reaps)
                 sigaddset(&also, SIGCHLD);
+        if (job->is_init)
+                pass_received(job->opts, &also, &job->stops);
         if (job->opts->idle > 0)
                 sigaddset(&also, SIGCONT);
         if (job->terminal.fd >= 0)
@@ -123,7 +123,8 @@ static int open_signals(struct job *job) {
         if (r < 0)
                 return r;
         job->signals = r;
-        unignore(job);
+        if (job->is_init)
+                signals_heed(self);
         return 0;
 }
 
@@ -133,20 +134,22 @@ static int job_init(struct job *job, const struct opts *opts) {
         int r;
 
         job->opts = opts;
+        job->pass.opts = opts;
+        job->pass.terminal = &job->terminal;
         r = files_open(opts, &job->files);
         if (r < 0)
                 return r;
 
         self_read(&self);
-        job->reaps = opts->init || init_is_ours() || !self.has_proc;
+        job->is_init = opts->init || init_is_ours();
+        job->reaps = job->is_init || !self.has_proc;
         if (job->reaps)
                 init_begin();
         if (!opts_want_group(opts))
                 terminal_open(&job->terminal);
-        signals_ignored(&self, &job->ignored);
         r = inherit_find(self.n_fds, &job->inherited);
         if (r >= 0)
-                r = open_signals(job);
+                r = open_signals(job, &self);
         if (r >= 0)
                 r = make_context(opts, &job->ctx);
         if (r >= 0 && opts->idle > 0)
@@ -182,10 +185,13 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
                 .fds = job->inherited.fds,
                 .n_fds = job->inherited.n,
                 .give_up = signals_have_stop,
+                .data = &job->stops,
         };
 
         if (job->files.are_one)
                 cmd.err.kind = CURFEW_TO_STDOUT;
+        if (opts->group)
+                init_give_terminal(&cmd);
         memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
         job->warn_at = warning_time(&opts->warn, job->ctx);
         return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
@@ -207,6 +213,7 @@ static int job_start(struct job *job) {
         if (r == -ENOEXEC && stage == CURFEW_STAGE_EXEC)
                 r = start_by_shell(job, &stage);
         if (r >= 0) {
+                job->pass.run = job->run;
                 terminal_listen(&job->terminal, job->run, job->opts->stop);
                 relay_begin(job->relay, job->run);
                 record_start(job->record, job->run, job->ctx);
@@ -215,7 +222,7 @@ static int job_start(struct job *job) {
 
         return failure_tell(job->opts, job->record,
                 &(struct failure){ stage, r, curfew_ctx_deadline(job->ctx),
-                        curfew_ctx_err(job->ctx), job->signals });
+                        curfew_ctx_err(job->ctx), job->signals, &job->stops });
 }
 
 static pid_t leader_of(const struct job *job) {
@@ -225,9 +232,19 @@ static pid_t leader_of(const struct job *job) {
 static void stop_by(struct job *job, int signal) {
         char text[16] = "SIG";
 
+        if (job->stopped_by)
+                return;
         job->stopped_by = signal;
         strcat(text, curfew_signal_name(signal));
         curfew_ctx_cancel_cause(job->ctx, signal, text);
+}
+
+static void pass_on(struct job *job, int signal, bool from_terminal) {
+        bool is_stop = rawsig_has(&job->stops, signal);
+        int r = pass_signal(&job->pass, leader_of(job), signal, is_stop, from_terminal);
+
+        if (r == -ESRCH && is_stop)
+                stop_by(job, signal);
 }
 
 static void handle_signal(struct job *job, int signal, bool from_terminal) {
@@ -240,9 +257,11 @@ static void handle_signal(struct job *job, int signal, bool from_terminal) {
                 return;
         if (signal == SIGCONT) /* who was stopped had nothing to say */
                 relay_touch(job->relay);
+        if (job->is_init)
+                pass_on(job, signal, from_terminal);
         else if (signal == SIGTSTP)
                 terminal_note_stop(&job->terminal, leader_of(job), from_terminal);
-        else if (!signals_is_stop(signal))
+        else if (!rawsig_has(&job->stops, signal))
                 curfew_run_signal(job->run, CURFEW_LEADER, signal);
         else if (is_key && terminal_leaves_interrupt(&job->terminal, leader_of(job)))
                 return;
@@ -272,7 +291,7 @@ static const char *why(const struct job *job) {
 /* That a daemon is stopped may be a surprise. */
 static void tell_leftovers(struct job *job, const struct curfew_event *event) {
         if (event->type != CURFEW_EVENT_STEP || !job->has_exited || job->has_told ||
-                curfew_ctx_err(job->ctx) < 0)
+                job->pass.asked || curfew_ctx_err(job->ctx) < 0)
                 return;
 
         job->has_told = true;
@@ -329,6 +348,9 @@ static void do_what_is_due(struct job *job) {
         if (idle_time(job) <= curfew_now())
                 curfew_ctx_cancel_cause(job->ctx, VERDICT_IDLE_CODE, "idle");
         terminal_proceed(&job->terminal, leader_of(job));
+        pass_proceed(&job->pass, job->is_stopping || job->has_exited);
+        if (job->has_exited && job->pass.asked && job->opts->leftovers == OPTS_WAIT)
+                stop_by(job, job->pass.asked); /* who was asked to end leaves nothing to wait for */
 }
 
 /* Until something happens, but not longer than until then. Signals and output are dealt with. */
@@ -358,6 +380,7 @@ static int wait_until(struct job *job, int64_t due) {
 static int wait_for_something(struct job *job) {
         int64_t due = earlier(job->warn_at, idle_time(job));
 
+        due = earlier(due, job->pass.due);
         return wait_until(job, earlier(due, terminal_due(&job->terminal)));
 }
 

@@ -47,6 +47,8 @@ static const struct parse_option options[] = {
         { KEY_EVENTS, "events", "FILE", "... as it happens, a line each," },
         { KEY_TIMELINE, "timeline", "FILE", "... or as a picture of all processes, in HTML" },
         { KEY_INIT, "init", NULL, "be a container's first process; no DURATION" },
+        { 'g', "group", NULL, "... its signals are for COMMAND's whole group" },
+        { 'r', "rewrite", "FROM:TO", "... one is another: TERM:QUIT; or nothing: INT:0" },
         { 'e', "success", "STATUS", "exit with 0 where the status would be this one" },
         { 'v', "verbose", NULL, "say on stderr what is done and how it ended" },
         { KEY_HELP, "help", NULL, NULL },
@@ -144,6 +146,28 @@ static int set_warn(struct opts *opts, const char *value) {
         return 0;
 }
 
+/* "TERM:QUIT", "15:3"; "HUP:0" is nothing. */
+static int set_rewrite(struct opts *opts, const char *value) {
+        const char *colon = strchr(value, ':');
+        char from_text[32] = "";
+        int from = 0, to = 0, r = -EINVAL;
+
+        if (colon && (size_t)(colon - value) < sizeof(from_text)) {
+                memcpy(from_text, value, (size_t)(colon - value));
+                r = curfew_signal_parse(from_text, &from);
+        }
+        if (r == 0)
+                r = curfew_signal_parse(colon + 1, &to);
+        if (r < 0 || from == 0 || rawsig_is_private(from) || rawsig_is_private(to)) {
+                say("invalid word '%s' for '--rewrite': SIGNAL:SIGNAL, such as TERM:QUIT, or "
+                    "HUP:0 to drop it",
+                        value);
+                return -EINVAL;
+        }
+        opts->rewrite[from] = (uint8_t)(to == 0 ? OPTS_DROP : to);
+        return 0;
+}
+
 static int set_success(struct opts *opts, const char *value) {
         char *end;
         unsigned long status = strtoul(value, &end, 10);
@@ -195,6 +219,7 @@ static int set_plan(struct parser *parser, int key, const char *value) {
                 return -EINVAL;
         }
         parser->stop_from = key;
+        parser->opts.limits_stop = parser->opts.limits_stop || key != 's';
         if (is_whole)
                 return set_stop(&parser->opts, value);
         return key == 's' ? set_signal(&parser->opts, value) : set_kill_after(&parser->opts, value);
@@ -219,6 +244,8 @@ static int apply(struct parser *parser, int key, const char *value) {
         case KEY_EVENTS: opts->events = value; break;
         case KEY_TIMELINE: opts->timeline = value; break;
         case KEY_INIT: opts->init = true; break;
+        case 'g': opts->group = true; break;
+        case 'r': return set_rewrite(opts, value);
         case 'e': return set_success(opts, value);
         case 'p': opts->preserve_status = true; break;
         case 'f': opts->foreground = true; break;
@@ -301,6 +328,8 @@ static int parse_operands(struct parser *parser) {
 }
 
 bool opts_want_group(const struct opts *opts) {
+        if (opts->group)
+                return true;
         for (int i = 0; i < CURFEW_MAX_STEPS && opts->stop[i].signal != 0; ++i)
                 if (opts->stop[i].whom == CURFEW_GROUP)
                         return true;
@@ -328,6 +357,18 @@ static int settle_foreground(struct parser *parser) {
         return 0;
 }
 
+/* Without it no signal is passed on but what means nothing to curfew. */
+static int settle_init(const struct opts *opts) {
+        bool rewrites = false;
+
+        for (int i = 1; i <= RAWSIG_LAST; ++i)
+                rewrites = rewrites || opts->rewrite[i] != 0;
+        if (opts->init || (!rewrites && !opts->group))
+                return 0;
+        say("'--%s' is about the signals that '--init' passes on", rewrites ? "rewrite" : "group");
+        return -EINVAL;
+}
+
 int opts_parse(char *const argv[], struct opts *ret) {
         struct parser parser = {
                 .opts = { .line = argv, .stop = { { .signal = SIGTERM } } },
@@ -343,6 +384,8 @@ int opts_parse(char *const argv[], struct opts *ret) {
                 r = parse_operands(&parser);
                 if (r == 0)
                         r = settle_foreground(&parser);
+                if (r == 0)
+                        r = settle_init(&parser.opts);
         }
         if (r == 0)
                 *ret = parser.opts;

@@ -4,6 +4,9 @@
 /* The command line of curfew. */
 
 #include "curfew.h"
+#include "rawsig.h"
+
+#define OPTS_DROP UINT8_MAX
 
 enum opts_mode {
         OPTS_RUN,
@@ -37,7 +40,11 @@ struct opts {
         enum opts_leftovers leftovers;
         const char *out, *err; /* files for the command's output, or NULL */
         const char *report, *events, *timeline;
+        /* What a signal is passed on as: 0 as it is, OPTS_DROP not at all. */
+        uint8_t rewrite[RAWSIG_LAST + 1];
         uint32_t successes[8]; /* statuses that count as 0, the lowest bit is number 0 */
+        bool limits_stop;      /* the plan's times were given, and aren't the default */
+        bool group;            /* signals are passed on to the command's group */
         bool no_deadline;      /* there is no duration */
         bool init;             /* a container's first process; there is no duration then */
         bool foreground;

@@ -31,6 +31,13 @@ bool rawsig_is_ignored(int signal) {
         return action[0] == (const void *)SIG_IGN;
 }
 
+/* All of it zero: SIG_DFL, and no flag. */
+void rawsig_default(int signal) {
+        const void *action[16] = { NULL };
+
+        syscall(SYS_rt_sigaction, signal, action, NULL, MASK_SIZE);
+}
+
 void rawsig_mask(int how, const sigset_t *set, sigset_t *ret_old) {
         syscall(SYS_rt_sigprocmask, how, set, ret_old, MASK_SIZE);
 }

@@ -22,6 +22,7 @@ static inline bool rawsig_is_private(int signal) {
 }
 
 bool rawsig_is_ignored(int signal);
+void rawsig_default(int signal);
 
 /* sigprocmask(2). */
 void rawsig_mask(int how, const sigset_t *set, sigset_t *ret_old);

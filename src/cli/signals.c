@@ -59,12 +59,31 @@ int signals_open(const sigset_t *also) {
         return fd < 0 ? -errno : fd;
 }
 
-void signals_ignored(const struct self *self, sigset_t *ret) {
+/* What is to be sent to it must reach it. */
+static void unignore(const struct opts *opts, sigset_t *set) {
+        for (int i = 0; i < CURFEW_MAX_STEPS && opts->stop[i].signal != 0; ++i)
+                sigdelset(set, opts->stop[i].signal);
+        if (opts->warn.signal != 0)
+                sigdelset(set, opts->warn.signal);
+}
+
+static bool was_ignored(const struct self *self, int signal) {
+        return signal != SIGCHLD && !rawsig_is_private(signal) &&
+               (self->ignored >> (signal - 1) & 1);
+}
+
+void signals_ignored(const struct self *self, const struct opts *opts, sigset_t *ret) {
         sigemptyset(ret);
         for (int signal = 1; signal <= RAWSIG_LAST; ++signal)
-                if (signal != SIGCHLD && !rawsig_is_private(signal) &&
-                        (self->ignored >> (signal - 1) & 1))
+                if (was_ignored(self, signal))
                         rawsig_add(ret, signal);
+        unignore(opts, ret);
+}
+
+void signals_heed(const struct self *self) {
+        for (int signal = 1; signal <= RAWSIG_LAST; ++signal)
+                if (was_ignored(self, signal))
+                        rawsig_default(signal);
 }
 
 /* What has been ignored from the start, or this process has caused itself, is for nobody: a write
@@ -88,27 +107,30 @@ int signals_next(int fd, bool *ret_from_terminal) {
         return 0;
 }
 
-bool signals_is_stop(int signal) {
-        return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+void signals_stops(sigset_t *ret) {
+        sigemptyset(ret);
+        sigaddset(ret, SIGINT);
+        sigaddset(ret, SIGTERM);
+        sigaddset(ret, SIGHUP);
+        sigaddset(ret, SIGQUIT);
 }
 
-int signals_next_stop(int fd) {
+int signals_next_stop(int fd, const sigset_t *stops) {
         bool from_terminal;
         int signal;
 
         do
                 signal = signals_next(fd, &from_terminal);
-        while (signal > 0 && !signals_is_stop(signal));
+        while (signal > 0 && !rawsig_has(stops, signal));
         return signal;
 }
 
-int signals_have_stop(void *unused) {
+int signals_have_stop(void *stops) {
         sigset_t pending;
 
-        (void)unused;
         sigpending(&pending);
-        for (int signal = 1; signal < SIGRTMIN; ++signal)
-                if (signals_is_stop(signal) && sigismember(&pending, signal) > 0 &&
+        for (int signal = 1; signal <= RAWSIG_LAST; ++signal)
+                if (rawsig_has(stops, signal) && rawsig_has(&pending, signal) &&
                         !rawsig_is_ignored(signal))
                         return 1;
         return 0;

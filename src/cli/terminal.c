@@ -129,6 +129,10 @@ static bool is_in_our_group(pid_t leader) {
         return getpgid(leader) == getpgrp();
 }
 
+bool terminal_is_shared(const struct terminal *terminal, pid_t leader) {
+        return terminal->fd >= 0 && is_in_our_group(leader);
+}
+
 static bool reads_keys(const struct terminal *terminal) {
         struct termios modes;
 

@@ -32,6 +32,9 @@ void terminal_listen(struct terminal *terminal, struct curfew_run *run,
  * (`interrupted`) also in the modes that it was in. Then close. */
 void terminal_close(struct terminal *terminal, bool interrupted);
 
+/* Whether what the terminal sends to us it sends to the command as well. */
+bool terminal_is_shared(const struct terminal *terminal, pid_t leader);
+
 /* An interrupt has come from the terminal: whether that is for the command alone. `leader` is the
  * command's number, here and below, or -1 once it has exited. */
 bool terminal_leaves_interrupt(struct terminal *terminal, pid_t leader);
