@@ -27,6 +27,9 @@ LAST = 64  # of several that wait for a process it gets the lowest number first
 
 PYTHON = shutil.which("python3", path="/usr/bin:/bin") or sys.executable  # for other users, too
 
+# Around a command that heeds no signal: if it is killed itself, that one is at once.
+INIT = [CURFEW, "--init", "-s", "KILL"]
+
 # It prints the signals that it gets, each on a line.
 WITNESS = [PYTHON, "-c", """if True:
     import signal
@@ -146,7 +149,7 @@ def passed(place, argv):
 
 def test_every_signal():
     for what, place in places():
-        missing = [name(number) for number in set(ALL) - passed(place, [CURFEW, "--init"])]
+        missing = [name(number) for number in set(ALL) - passed(place, INIT)]
         assert not missing, (what, missing)
 
 
@@ -185,7 +188,7 @@ def test_group():
 def test_rewritten():
     rewrites = ["-r", "15:3", "--rewrite=INT:0", "-r", "HUP:USR1", "-r", "sigusr1:RTMIN+1",
         "-r", "STOP:KILL"]
-    with Container([], [CURFEW, "--init", *rewrites, *WITNESS]) as inside:
+    with Container([], [*INIT, *rewrites, *WITNESS]) as inside:
         assert inside.line() == "ready"
         for sent, got in ((15, 3), (2, None), (1, 10), (10, 35), (3, 3)):
             inside.send(sent)
@@ -210,7 +213,7 @@ def test_ignored_from_the_start():
     def ignore():
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-    with Container([], [CURFEW, "--init", *WITNESS], preexec_fn=ignore) as inside:
+    with Container([], [*INIT, *WITNESS], preexec_fn=ignore) as inside:
         assert inside.line() == "ready"
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             inside.send(number)
