@@ -11,8 +11,8 @@
 /*
  * Whatever would end curfew would leave the command alone, so everything that can is received: what
  * asks for an end (INT, TERM, HUP, QUIT) stops the command, and the rest is passed on to it, as if
- * it had been sent to it. What stays out are faults, which are curfew's own, and what doesn't end a
- * process.
+ * it had been sent to it; in a container all of them are, see pass.c. What stays out are faults,
+ * which are curfew's own, and what doesn't end a process.
  *
  * A signal that is ignored from the start (nohup; a shell's background jobs) is to be ignored here
  * as well. To block it is no harm, but a blocked signal is kept, ignored or not: so that is asked
