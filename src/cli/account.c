@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "account.h"
-#include "say.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,20 +23,25 @@ static const char *plural(unsigned n) {
         return n == 1 ? "" : "es";
 }
 
-void account_step(const char *name, const struct curfew_step_taken *step, const char *why) {
+void account_step(struct speech *speech, const char *name, const struct curfew_step_taken *step,
+        const char *why) {
         char left_out[48] = "";
 
         if (step->left_out > 0)
                 snprintf(left_out, sizeof(left_out), "; %u had it from the terminal",
                         step->left_out);
-        say("sending signal %s to command '%s' after %.3fs (%s), %u process%s%s%s%s",
+        speech_say(speech, "sending signal %s to command '%s' after %.3fs (%s), %u process%s%s%s%s",
                 curfew_signal_name(step->signal), name, seconds(step->at), why, step->reached,
                 plural(step->reached), left_out, step->error < 0 ? "; not to all: " : "",
                 step->error < 0 ? strerror(-step->error) : "");
 }
 
-void account_exit(const char *name, int64_t after) {
-        say("command '%s' exited after %.3fs", name, seconds(after));
+/* Of the leader: known to the moment if all has ended with it. */
+static void tell_exit(struct speech *speech, const char *name, struct curfew_run *run) {
+        const struct curfew_result *result = curfew_run_result(run);
+        int64_t after = result ? result->exited : curfew_now() - curfew_run_started(run);
+
+        speech_say(speech, "command '%s' exited after %.3fs", name, seconds(after));
 }
 
 static void describe_status(const struct curfew_result *result, char *text, size_t size) {
@@ -68,10 +72,37 @@ static void describe_end(const struct curfew_result *result, char *text, size_t 
                 snprintf(text, size, "%s after %.3fs", nothing, wall);
 }
 
-void account_end(const char *name, const struct curfew_result *result) {
+static void tell_end(struct speech *speech, const char *name, const struct curfew_result *result) {
         char status[64] = "", end[96] = "";
 
         describe_status(result, status, sizeof(status));
         describe_end(result, end, sizeof(end));
-        say("command '%s': %s; %s", name, status, end);
+        speech_say(speech, "command '%s': %s; %s", name, status, end);
+}
+
+void account_event(struct speech *speech, const char *name, const struct curfew_event *event,
+        const char *why) {
+        switch (event->type) {
+        case CURFEW_EVENT_STEP: account_step(speech, name, &event->step, why); break;
+        case CURFEW_EVENT_EXIT: tell_exit(speech, name, event->run); break;
+        case CURFEW_EVENT_END: tell_end(speech, name, curfew_run_result(event->run)); break;
+        }
+}
+
+void account_trouble(struct speech *speech, const char *name, const struct curfew_result *result) {
+        if (result->core_dumped)
+                speech_say(speech, "the monitored command dumped core");
+        if (result->status == CURFEW_STATUS_UNKNOWN)
+                speech_say(speech, "command '%s' ended in a way that is not known", name);
+        if (result->end == CURFEW_END_GIVEN_UP && result->left == 0)
+                speech_say(speech,
+                        "something of command '%s' could not be killed, and can't be seen", name);
+        else if (result->end == CURFEW_END_GIVEN_UP)
+                speech_say(speech, "%u processes of command '%s' could not be killed", result->left,
+                        name);
+}
+
+void account_leftovers(struct speech *speech, const char *name) {
+        speech_say(
+                speech, "stopping what command '%s' has left running (--leave lets it be)", name);
 }

@@ -4,11 +4,18 @@
 /* What happened to a command, in lines for people. */
 
 #include "curfew.h"
+#include "say.h"
 
 /* A step was taken, for the sake of `why`. */
-void account_step(const char *name, const struct curfew_step_taken *step, const char *why);
+void account_step(struct speech *speech, const char *name, const struct curfew_step_taken *step,
+        const char *why);
 
-/* The leader exited, so long after the start. */
-void account_exit(const char *name, int64_t after);
+/* Whatever has happened in a run. `why`: it is being stopped. */
+void account_event(
+        struct speech *speech, const char *name, const struct curfew_event *event, const char *why);
 
-void account_end(const char *name, const struct curfew_result *result);
+/* What is worth a line even if nobody asked for an account. */
+void account_trouble(struct speech *speech, const char *name, const struct curfew_result *result);
+
+/* What may be a surprise: it has left something running, which is stopped. */
+void account_leftovers(struct speech *speech, const char *name);

@@ -54,21 +54,24 @@ struct job {
         struct files files;
         struct relay *relay; /* or NULL: nobody looks at the output */
         struct terminal terminal;
-        struct pass pass; /* if it is the first process of a container */
-        sigset_t ignored; /* signals that the command is to ignore */
-        sigset_t stops;   /* signals that ask for an end */
+        struct pass pass;     /* if it is the first process of a container */
+        struct speech speech; /* from the start to the end */
+        sigset_t ignored;     /* signals that the command is to ignore */
+        sigset_t stops;       /* signals that ask for an end */
         int signals;
         int stopped_by; /* the first signal that asked for an end, or 0 */
         bool is_init;
         bool reaps; /* what is orphaned: as init, or where a zombie can't be told from a process */
         bool has_exited; /* the command */
         bool is_stopping;
-        bool has_told; /* that it has left something running */
+        bool is_draining; /* the run has ended, and not all of its output has been passed on */
+        bool has_told;    /* that it has left something running */
         int64_t warn_at;
 };
 
 #define JOB_NULL                                                                                   \
-        { .files = FILES_NULL, .terminal = TERMINAL_NULL, .pass = PASS_NULL, .signals = -1 }
+        { .files = FILES_NULL, .terminal = TERMINAL_NULL, .pass = PASS_NULL,                       \
+                .speech = SPEECH_NULL, .signals = -1 }
 
 static void job_deinit(struct job *job) {
         job->run = curfew_run_free(job->run);
@@ -134,8 +137,10 @@ static int job_init(struct job *job, const struct opts *opts) {
         int r;
 
         job->opts = opts;
+        job->speech.program = "curfew";
         job->pass.opts = opts;
         job->pass.terminal = &job->terminal;
+        job->pass.speech = &job->speech;
         r = files_open(opts, &job->files);
         if (r < 0)
                 return r;
@@ -229,6 +234,11 @@ static pid_t leader_of(const struct job *job) {
         return job->has_exited ? -1 : curfew_run_pid(job->run);
 }
 
+/* Its time, for whatever reason. */
+static bool is_over(const struct job *job) {
+        return curfew_ctx_err(job->ctx) < 0;
+}
+
 static void stop_by(struct job *job, int signal) {
         char text[16] = "SIG";
 
@@ -291,37 +301,24 @@ static const char *why(const struct job *job) {
 /* That a daemon is stopped may be a surprise. */
 static void tell_leftovers(struct job *job, const struct curfew_event *event) {
         if (event->type != CURFEW_EVENT_STEP || !job->has_exited || job->has_told ||
-                job->pass.asked || curfew_ctx_err(job->ctx) < 0)
+                job->pass.asked || is_over(job))
                 return;
 
         job->has_told = true;
-        say("stopping what command '%s' has left running (--leave lets it be)", job->opts->argv[0]);
-}
-
-/* When the leader has exited, since the start: known to the moment if all has ended with it. */
-static int64_t exit_time(const struct job *job) {
-        const struct curfew_result *result = curfew_run_result(job->run);
-
-        return result ? result->exited : curfew_now() - curfew_run_started(job->run);
+        account_leftovers(&job->speech, job->opts->argv[0]);
 }
 
 static void tell_events(struct job *job) {
-        const char *name = job->opts->argv[0];
         struct curfew_event event;
 
         while (curfew_next_event(job->sup, &event) > 0) {
                 job->has_exited = job->has_exited || event.type == CURFEW_EVENT_EXIT;
                 job->is_stopping = job->is_stopping || event.type == CURFEW_EVENT_STEP;
                 record_event(job->record, &event);
-                if (!job->opts->verbose) {
+                if (job->opts->verbose)
+                        account_event(&job->speech, job->opts->argv[0], &event, why(job));
+                else
                         tell_leftovers(job, &event);
-                        continue;
-                }
-                switch (event.type) {
-                case CURFEW_EVENT_STEP: account_step(name, &event.step, why(job)); break;
-                case CURFEW_EVENT_EXIT: account_exit(name, exit_time(job)); break;
-                case CURFEW_EVENT_END: account_end(name, curfew_run_result(job->run)); break;
-                }
         }
 }
 
@@ -330,14 +327,14 @@ static void warn(struct job *job) {
         if (job->warn_at > curfew_now())
                 return;
         job->warn_at = CURFEW_FOREVER;
-        if (!job->is_stopping && curfew_ctx_err(job->ctx) == 0)
-                warning_send(job->opts, job->run, job->record);
+        if (!job->is_stopping && !is_over(job))
+                warning_send(job->opts, job->run, job->record, &job->speech);
 }
 
 static int64_t idle_time(const struct job *job) {
         int64_t last = job->relay ? relay_last(job->relay) : 0;
 
-        if (!job->relay || relay_is_held_up(job->relay) || curfew_ctx_err(job->ctx) < 0)
+        if (!job->relay || relay_is_held_up(job->relay) || is_over(job))
                 return CURFEW_FOREVER;
         return job->opts->idle < CURFEW_FOREVER - last ? last + job->opts->idle : CURFEW_FOREVER;
 }
@@ -353,40 +350,62 @@ static void do_what_is_due(struct job *job) {
                 stop_by(job, job->pass.asked); /* who was asked to end leaves nothing to wait for */
 }
 
-/* Until something happens, but not longer than until then. Signals and output are dealt with. */
-static int wait_until(struct job *job, int64_t due) {
-        bool runs = !curfew_run_result(job->run);
-        struct pollfd fds[RELAY_FDS + 3] = {
+/* Who reads what an ended command has left in its pipes may take the time that is left; after that
+ * only for as long as it is being read. */
+static int64_t drain_time(const struct job *job) {
+        if (!job->is_draining)
+                return CURFEW_FOREVER;
+        return is_over(job) ? relay_last(job->relay) + PATIENCE : curfew_ctx_deadline(job->ctx);
+}
+
+static int64_t next_due(const struct job *job) {
+        int64_t due = earlier(earlier(job->warn_at, idle_time(job)), job->pass.due);
+
+        return earlier(due, earlier(drain_time(job), terminal_due(&job->terminal)));
+}
+
+/* Until something happens or is due. Signals, output and lines are dealt with. */
+static int wait_for_something(struct job *job) {
+        bool runs = !job->is_draining;
+        struct pollfd fds[RELAY_FDS + 4] = {
                 [RELAY_FDS] = { .fd = curfew_fd(job->sup), .events = POLLIN },
                 [RELAY_FDS + 1] = { .fd = job->signals, .events = POLLIN },
-                [RELAY_FDS + 2] = { .fd = runs ? record_fd(job->record) : -1, .events = POLLIN },
+                [RELAY_FDS + 2] = { .fd = speech_fd(&job->speech), .events = POLLOUT },
+                [RELAY_FDS + 3] = { .fd = runs ? record_fd(job->record) : -1, .events = POLLIN },
         };
+        int64_t due = next_due(job), left = due == CURFEW_FOREVER ? 0 : due - curfew_now();
         struct timespec timeout = { 0 };
-        int64_t left = due == CURFEW_FOREVER ? 0 : due - curfew_now();
 
         relay_poll(job->relay, fds);
         if (left > 0)
                 timeout = (struct timespec){ left / CURFEW_SEC, left % CURFEW_SEC };
-        if (ppoll(fds, RELAY_FDS + 3, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 &&
+        if (ppoll(fds, RELAY_FDS + 4, due == CURFEW_FOREVER ? NULL : &timeout, NULL) < 0 &&
                 errno != EINTR)
                 return -errno;
         handle_signals(job);
         relay_move(job->relay, fds);
+        speech_flush(&job->speech);
         if (runs && fds[RELAY_FDS].revents)
                 record_look(job->record);
         return 0;
 }
 
-static int wait_for_something(struct job *job) {
-        int64_t due = earlier(job->warn_at, idle_time(job));
-
-        due = earlier(due, job->pass.due);
-        return wait_until(job, earlier(due, terminal_due(&job->terminal)));
+/* Whether nothing is left to be done: the run has ended, and what it has left in its pipes has been
+ * passed on, which is its output as well. */
+static bool has_ended(struct job *job) {
+        if (!job->is_draining && curfew_run_result(job->run)) {
+                relay_end(job->relay);
+                job->is_draining = true;
+                job->warn_at = CURFEW_FOREVER;
+        }
+        if (!job->is_draining)
+                return false;
+        return relay_state(job->relay) <= 0 || (is_over(job) && drain_time(job) <= curfew_now());
 }
 
 /* 0, or a negative errno after a line has been said. */
 static int job_wait(struct job *job) {
-        while (!curfew_run_result(job->run)) {
+        while (!has_ended(job)) {
                 int r = wait_for_something(job);
 
                 if (r == 0)
@@ -394,8 +413,8 @@ static int job_wait(struct job *job) {
                 if (job->reaps)
                         init_reap(curfew_run_pid(job->run));
                 if (r < 0) {
-                        say("cannot supervise '%s' any longer: %s", job->opts->argv[0],
-                                strerror(-r));
+                        speech_say(&job->speech, "cannot supervise '%s' any longer: %s",
+                                job->opts->argv[0], strerror(-r));
                         return r;
                 }
                 tell_events(job);
@@ -405,65 +424,29 @@ static int job_wait(struct job *job) {
         return 0;
 }
 
-/* Pass on what the command has left in its pipes, which is its output though it has ended. Who
- * reads it may take the time that is left; after that only for as long as it is being read. Returns
- * whether that was all. */
-static bool drain(struct job *job) {
-        int r;
+/* Whether all of the output has been passed on. */
+static bool is_whole(struct job *job) {
+        int r = relay_state(job->relay);
 
-        relay_end(job->relay);
-        while ((r = relay_state(job->relay)) > 0) {
-                bool is_over = curfew_ctx_err(job->ctx) < 0;
-                int64_t until = is_over ? relay_last(job->relay) + PATIENCE
-                                        : curfew_ctx_deadline(job->ctx);
-
-                if ((is_over && until <= curfew_now()) || wait_until(job, until) < 0)
-                        break;
-        }
         if (job->relay)
                 record_output(job->record, r > 0 ? -ETIMEDOUT : r);
         if (r == 0)
                 return true;
-        say("the output of command '%s' is cut: %s", job->opts->argv[0],
+        speech_say(&job->speech, "the output of command '%s' is cut: %s", job->opts->argv[0],
                 r < 0 ? strerror(-r) : "it is not being read");
         return false;
 }
 
-/* Whether it was made to end, and may not have got to put things in order. */
-static bool was_interrupted(const struct curfew_result *result) {
-        return result->status != CURFEW_STATUS_EXITED ||
-               (result->reason != CURFEW_REASON_NONE && result->reason != CURFEW_REASON_LEFTOVERS);
-}
-
-/* What is worth a line even if nobody asked for an account. */
-static void tell_trouble(const char *name, const struct curfew_result *result) {
-        if (result->core_dumped)
-                say("the monitored command dumped core");
-        if (result->status == CURFEW_STATUS_UNKNOWN)
-                say("command '%s' ended in a way that is not known", name);
-        if (result->end == CURFEW_END_GIVEN_UP && result->left == 0)
-                say("something of command '%s' could not be killed, and can't be seen", name);
-        else if (result->end == CURFEW_END_GIVEN_UP)
-                say("%u processes of command '%s' could not be killed", result->left, name);
-}
-
-/* Output that was lost is a failure, unless there is another one already. */
-static int cut_status(const struct job *job, int status) {
-        if (status == 0 && job->stopped_by)
-                return -job->stopped_by;
-        return status == 0 ? STATUS_FAILED : status;
-}
-
 /* The run has ended: what the program is to exit with. */
 static int finish(struct job *job, const struct curfew_result *result) {
-        bool is_whole = drain(job);
-        int status;
+        int status = verdict_status(result, job->opts, job->stopped_by);
 
-        terminal_close(&job->terminal, was_interrupted(result));
-        tell_trouble(job->opts->argv[0], result);
-        status = verdict_status(result, job->opts, job->stopped_by);
         status = opts_status(job->opts, status);
-        return is_whole ? status : cut_status(job, status);
+        if (!is_whole(job))
+                status = verdict_cut(status, job->stopped_by);
+        terminal_close(&job->terminal, verdict_was_interrupted(result));
+        account_trouble(&job->speech, job->opts->argv[0], result);
+        return status;
 }
 
 static int job_execute(struct job *job) {
@@ -476,6 +459,7 @@ static int job_execute(struct job *job) {
                 result = curfew_run_result(job->run);
         if (result)
                 status = finish(job, result);
+        speech_end(&job->speech);
         return record_close(job->record, result, status);
 }
 

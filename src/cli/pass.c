@@ -68,7 +68,7 @@ static int send(const struct pass *pass, int came, const struct curfew_step *ste
         char why[16];
 
         snprintf(why, sizeof(why), "SIG%s", curfew_signal_name(came));
-        return send_step(pass->opts, pass->run, step, why, &unused);
+        return send_step(pass->opts, pass->run, step, pass->speech, why, &unused);
 }
 
 /* A step as it is to be taken next, and at the end SIGKILL. */

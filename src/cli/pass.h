@@ -5,11 +5,13 @@
  */
 
 #include "opts.h"
+#include "say.h"
 #include "terminal.h"
 
 struct pass {
         const struct opts *opts;
         struct terminal *terminal;
+        struct speech *speech;
         struct curfew_run *run;
         int asked;      /* the signal that asked for the end first, as it came; 0: none has */
         unsigned taken; /* so many steps of the plan, which begins with that */

@@ -3,7 +3,7 @@
 #include "account.h"
 
 int send_step(const struct opts *opts, struct curfew_run *run, const struct curfew_step *step,
-        const char *why, struct curfew_step_taken *ret) {
+        struct speech *speech, const char *why, struct curfew_step_taken *ret) {
         int64_t at = curfew_now() - curfew_run_started(run);
         int n = curfew_run_signal(run, step->whom, step->signal);
 
@@ -15,6 +15,6 @@ int send_step(const struct opts *opts, struct curfew_run *run, const struct curf
                 .error = n < 0 ? n : 0,
         };
         if (opts->verbose)
-                account_step(opts->argv[0], ret, why);
+                account_step(speech, opts->argv[0], ret, why);
         return ret->error;
 }

@@ -105,3 +105,14 @@ int verdict_status(const struct curfew_result *result, const struct opts *opts, 
                 return -result->code;
         return command_status(result);
 }
+
+int verdict_cut(int status, int stopped_by) {
+        if (status == 0 && stopped_by)
+                return -stopped_by;
+        return status == 0 ? STATUS_FAILED : status;
+}
+
+bool verdict_was_interrupted(const struct curfew_result *result) {
+        return result->status != CURFEW_STATUS_EXITED ||
+               (result->reason != CURFEW_REASON_NONE && result->reason != CURFEW_REASON_LEFTOVERS);
+}

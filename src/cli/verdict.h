@@ -29,3 +29,9 @@ const char *verdict_name(enum verdict verdict);
  * is the signal that the program was interrupted with.
  */
 int verdict_status(const struct curfew_result *result, const struct opts *opts, int stopped_by);
+
+/* The same if not all of the output has arrived: a failure, unless there is another one already. */
+int verdict_cut(int status, int stopped_by);
+
+/* Whether it was made to end, and may not have got to put things in order. */
+bool verdict_was_interrupted(const struct curfew_result *result);

@@ -15,10 +15,11 @@ int64_t warning_time(const struct opts_warn *warn, const struct curfew_ctx *ctx)
         return now + (half < CURFEW_SEC ? half : CURFEW_SEC);
 }
 
-void warning_send(const struct opts *opts, struct curfew_run *run, struct record *record) {
+void warning_send(const struct opts *opts, struct curfew_run *run, struct record *record,
+        struct speech *speech) {
         const struct curfew_step step = { opts->warn.signal, opts->warn.whom, 0 };
         struct curfew_step_taken taken;
 
-        send_step(opts, run, &step, "warning", &taken);
+        send_step(opts, run, &step, speech, "warning", &taken);
         record_warning(record, &taken);
 }

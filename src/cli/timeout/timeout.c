@@ -58,8 +58,8 @@ struct timeout {
         int64_t kill_at; /* the second */
         sigset_t sent;   /* to the group */
         bool timed_out;
-        bool is_left;  /* stopped, and nothing would ever follow */
-        bool is_muted; /* a line could not be written */
+        bool is_left; /* stopped, and nothing would ever follow */
+        struct speech speech;
 };
 
 static int64_t time_after(int64_t duration) {
@@ -78,9 +78,8 @@ static void tell_signal(struct timeout *timeout, int signal) {
         if (!timeout->opts.verbose)
                 return;
         snprintf(number, sizeof(number), "%d", signal);
-        if (say_as(timeout->opts.program, "sending signal %s to command %s", name ?: number,
-                    quote(timeout->opts.argv[0], &quoted)) < 0)
-                timeout->is_muted = true;
+        speech_say(&timeout->speech, "sending signal %s to command %s", name ?: number,
+                quote(timeout->opts.argv[0], &quoted));
 }
 
 /* Where it has been sent there is nobody any more. */
@@ -155,6 +154,7 @@ static int sleep_until(struct timeout *timeout, int64_t time) {
         struct pollfd fds[] = {
                 { .fd = curfew_fd(timeout->sup), .events = POLLIN },
                 { .fd = timeout->limit.signals.fd, .events = POLLIN },
+                { .fd = speech_fd(&timeout->speech), .events = POLLOUT },
         };
         int64_t left = time - curfew_now();
         struct timespec timespec = { 0 };
@@ -163,8 +163,9 @@ static int sleep_until(struct timeout *timeout, int64_t time) {
                 timespec.tv_sec = (time_t)(left / CURFEW_SEC);
                 timespec.tv_nsec = (long)(left % CURFEW_SEC);
         }
-        if (ppoll(fds, 2, time == CURFEW_FOREVER ? NULL : &timespec, NULL) < 0 && errno != EINTR)
+        if (ppoll(fds, 3, time == CURFEW_FOREVER ? NULL : &timespec, NULL) < 0 && errno != EINTR)
                 return -errno;
+        speech_flush(&timeout->speech);
         return 0;
 }
 
@@ -199,9 +200,8 @@ static int verdict(struct timeout *timeout) {
         bool preserve = timeout->opts.preserve_status;
         int status = STATUS_FAILED;
 
-        if (result->core_dumped &&
-                say_as(timeout->opts.program, "the monitored command dumped core") < 0)
-                timeout->is_muted = true;
+        if (result->core_dumped)
+                speech_say(&timeout->speech, "the monitored command dumped core");
 
         switch (result->status) {
         case CURFEW_STATUS_EXITED: status = result->code; break;
@@ -294,8 +294,9 @@ static int run(struct timeout *timeout) {
 
 /* What was printed has to arrive, or that is what the status says; also what the system still had
  * to write of what others have printed there. */
-static int finish_output(const struct timeout *timeout, int status) {
+static int finish_output(struct timeout *timeout, int status) {
         bool failed = fflush(stdout) != 0 || ferror(stdout);
+        int r = speech_end(&timeout->speech);
 
         if (status < 0)
                 return status;
@@ -303,16 +304,21 @@ static int finish_output(const struct timeout *timeout, int status) {
                 say_as(timeout->opts.program, "write error: %s", reason_of(errno));
                 return failure(timeout);
         }
-        return timeout->is_muted ? failure(timeout) : status;
+        return r < 0 ? failure(timeout) : status;
 }
 
 int timeout_main(char *const argv[]) {
-        struct timeout timeout = { .kill_at = CURFEW_FOREVER, .limit.signals.fd = -1 };
+        struct timeout timeout = {
+                .kill_at = CURFEW_FOREVER,
+                .limit.signals.fd = -1,
+                .speech = SPEECH_NULL,
+        };
         int status = 0;
 
         sigemptyset(&timeout.sent);
         if (timeout_opts_parse(argv, &timeout.opts) < 0)
                 return STATUS_FAILED;
+        timeout.speech.program = timeout.opts.program;
 
         switch (timeout.opts.mode) {
         case TIMEOUT_RUN: status = run(&timeout); break;
