@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -29,6 +30,7 @@ class Terminal:
         os.chmod(self.folder.name, 0o777)  # whoever argv makes itself
         self.text = ""  # shown, and not looked at yet
         self.all = ""
+        self.fifos = {}
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
@@ -62,6 +64,8 @@ class Terminal:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self.pid = 0
+        while self.fifos:
+            os.close(self.fifos.popitem()[1])
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -106,6 +110,23 @@ class Terminal:
         seen = self.expect(r"status=\d+")
         assert seen.endswith(f"status={status}"), f"{seen!r}, not {status}:\n{self.all}"
 
+    def told(self, fifo):
+        """A line that is written into a FIFO of that name, which is made by fifo()."""
+        ready, _, _ = select.select([self.fifos[fifo]], [], [], PATIENCE)
+        if not ready:
+            raise AssertionError(f"expected a line in {fifo}, saw:\n{self.all[-3000:]}")
+        return os.read(self.fifos[fifo], 4096).decode()
+
+    def fifo(self, name):
+        os.mkfifo(self.path(name))
+        self.fifos[name] = os.open(self.path(name), os.O_RDWR | os.O_CLOEXEC)
+
+    def script(self, name, text):
+        """One that can be called as ./name."""
+        with open(self.path(name), "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\n" + text)
+        os.chmod(self.path(name), 0o755)
+
     def modes(self):
         return termios.tcgetattr(self.master)
 
@@ -134,6 +155,13 @@ class Shell(Terminal):
 
     def __init__(self, *prefix, **environment):
         super().__init__([*prefix, "bash", "--norc", "--noprofile", "-i"], **environment)
+
+
+def shells(**environment):
+    """Those that are here, as Shell, each with a session of its own."""
+    for argv in ["bash", "--norc", "--noprofile", "-i"], ["dash", "-i"], ["zsh", "-f", "-i"]:
+        if shutil.which(argv[0]):
+            yield Terminal(argv, **environment)
 
 
 def main(tests):

@@ -375,14 +375,35 @@ def test_stop_and_go_on():
 
 
 def test_stopped_beyond_its_deadline():
+    """Nobody has to continue it: not after a key, nor where all or curfew alone was stopped at once."""
+    for stop in "key", "kill -STOP %1", "kill -STOP $!":
+        with shell() as term:
+            os.mkfifo(term.path("log"))
+            term.line(f"$C 2 {command('count')} >log" + ("" if stop == "key" else " &"))
+            with open(term.path("log"), encoding="ascii") as log:
+                curfew = int(log.readline().split()[-1])
+                if stop == "key":
+                    term.type(CTRL_Z)
+                    term.expect("Stopped")
+                else:
+                    term.line(stop)
+                    while state_of(curfew) != "T":
+                        pass
+                assert log.read() == "asked\n"
+            term.line("wait %1")
+            term.expect_status(124)
+
+
+def test_stopped_within_its_grace():
+    """By what the command does when it is asked: the plan goes on, and ends it."""
     with shell() as term:
-        term.line("$C 2 " + command("count"))
-        term.expect("started")
-        term.type(CTRL_Z)
-        term.expect("Stopped")
-        term.line("sleep 2; fg")
-        term.expect("asked")
-        term.expect_status(124)
+        os.mkfifo(term.path("log"))
+        script = 'trap "echo asked; kill -STOP 0" TERM; while :; do sleep .1; done'
+        term.line(f"$C -k .5 1 sh -c '{script}' >log &")
+        with open(term.path("log"), encoding="ascii") as log:
+            assert log.read() == "asked\n"
+        term.line("wait %1")
+        term.expect_status(137)
 
 
 def test_stop_waits_for_the_command():
@@ -449,17 +470,66 @@ def test_command_that_stops_itself():
         term.expect_status(130)
 
 
+# What has a background job stopped, by the kernel or by itself.
+WANTERS = ("cat", "stty sane", "bash --norc --noprofile -ic true",
+    f"{sys.executable} -c 'import getpass; getpass.getpass()'")
+WANTS = r"command '[^']+' is stopped: it needs the terminal, and doesn't have it\n"
+
+
+def test_background_job_ends():
+    """It is stopped by touching the terminal, and has a deadline; a script that calls it goes on."""
+    for wanter in WANTERS:
+        for term in shells(C=CURFEW):
+            with term:
+                term.fifo("ended")
+                term.script("ci.sh", f"$C -k .1 1 {wanter}\necho $? >ended\n")
+                term.line("./ci.sh >log 2>&1 &")
+                status = term.told("ended")
+                assert status == ("137\n" if "bash" in wanter else "124\n"), (wanter, status)
+                with open(term.path("log"), encoding="ascii") as log:
+                    assert re.search(WANTS, log.read()), wanter
+
+
+def test_background_pipeline_ends():
+    for term in shells(C=CURFEW):
+        with term:
+            term.fifo("ended")
+            term.line("(setsid -w sleep 0; $C 1 cat </dev/tty; echo $? >ended) | cat &")
+            assert term.told("ended") == "124\n"
+
+
+def test_background_job_hears():
+    """Who would stop it needn't know that it is stopped."""
+    for term in shells(C=CURFEW):
+        with term:
+            term.line("$C 1h cat & echo pid=$!")
+            curfew = int(re.search(r"pid=(\d+)", term.expect(r"pid=\d+\n"))[1])
+            term.expect(WANTS)
+            os.kill(curfew, signal.SIGTERM)
+            term.type("\r")
+            term.line(f"wait {curfew}")
+            term.expect_status(143)
+
+
 def test_background_reader():
-    """It is stopped with its job, as without curfew, and has the terminal in the foreground."""
-    with shell() as term:
-        term.line("$C 1h cat &")
-        wait_for_stop(term)
-        term.type("fg\r")
-        term.expect("curfew 1h cat\n|\\$C 1h cat\n")
-        term.input("hello")
-        term.expect("hello\nhello\n")
-        term.type(CTRL_D)
-        term.expect_status(0)
+    """It has the terminal in the foreground, though the shell believes that it has been running."""
+    for term in shells(C=CURFEW):
+        with term:
+            term.line("$C 1h cat &")
+            term.expect(WANTS)
+            term.type("\r")
+            term.line("fg")
+            term.expect("1h cat\n")
+            term.input("hello")
+            term.expect("hello\nhello\n")
+            term.type(CTRL_Z)
+            term.expect("[Ss](topped|uspended)")
+            term.line("fg")
+            term.expect("1h cat\n")
+            term.input("again")
+            term.expect("again\nagain\n")
+            term.type(CTRL_D)
+            term.expect_status(0)
 
 
 def test_keys_are_the_commands():

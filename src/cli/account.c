@@ -106,3 +106,8 @@ void account_leftovers(struct speech *speech, const char *name) {
         speech_say(
                 speech, "stopping what command '%s' has left running (--leave lets it be)", name);
 }
+
+void account_wanted(struct speech *speech, const char *name) {
+        speech_say(speech, "command '%s' is stopped: it needs the terminal, and doesn't have it",
+                name);
+}

@@ -17,5 +17,7 @@ void account_event(
 /* What is worth a line even if nobody asked for an account. */
 void account_trouble(struct speech *speech, const char *name, const struct curfew_result *result);
 
-/* What may be a surprise: it has left something running, which is stopped. */
+/* What may be a surprise: it has left something running, which is stopped; it has been stopped for
+ * touching the terminal from the background. */
 void account_leftovers(struct speech *speech, const char *name);
+void account_wanted(struct speech *speech, const char *name);

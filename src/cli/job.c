@@ -15,6 +15,7 @@
 #include "status.h"
 #include "terminal.h"
 #include "verdict.h"
+#include "waker.h"
 #include "warning.h"
 
 #include <errno.h>
@@ -54,6 +55,7 @@ struct job {
         struct files files;
         struct relay *relay; /* or NULL: nobody looks at the output */
         struct terminal terminal;
+        struct waker waker;
         struct pass pass;     /* if it is the first process of a container */
         struct speech speech; /* from the start to the end */
         sigset_t ignored;     /* signals that the command is to ignore */
@@ -66,6 +68,7 @@ struct job {
         bool is_stopping;
         bool is_draining; /* the run has ended, and not all of its output has been passed on */
         bool has_told;    /* that it has left something running */
+        bool has_told_wanted;
         int64_t warn_at;
 };
 
@@ -117,8 +120,9 @@ static int open_signals(struct job *job, const struct self *self) {
                 sigaddset(&also, SIGCHLD);
         if (job->is_init)
                 pass_received(job->opts, &also, &job->stops);
-        if (job->opts->idle > 0)
-                sigaddset(&also, SIGCONT);
+        sigaddset(&also, SIGCONT);
+        sigaddset(&also, SIGTTIN);
+        sigaddset(&also, SIGTTOU);
         if (job->terminal.fd >= 0)
                 sigaddset(&also, SIGTSTP);
 
@@ -199,6 +203,8 @@ static int start(struct job *job, const char *const argv[], enum curfew_stage *r
                 init_give_terminal(&cmd);
         memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
         job->warn_at = warning_time(&opts->warn, job->ctx);
+        if (curfew_ctx_deadline(job->ctx) != CURFEW_FOREVER)
+                waker_set(&job->waker, curfew_ctx_deadline(job->ctx));
         return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
 }
 
@@ -257,6 +263,12 @@ static void pass_on(struct job *job, int signal, bool from_terminal) {
                 stop_by(job, signal);
 }
 
+/* Who was stopped had nothing to say; and who still wants the terminal is stopped again. */
+static void note_continued(struct job *job) {
+        relay_touch(job->relay);
+        terminal_note_wanted(&job->terminal, false);
+}
+
 static void handle_signal(struct job *job, int signal, bool from_terminal) {
         bool is_key = from_terminal && (signal == SIGINT || signal == SIGQUIT);
 
@@ -265,12 +277,16 @@ static void handle_signal(struct job *job, int signal, bool from_terminal) {
         record_look(job->record);
         if (signal == SIGCHLD) /* it has woken us, that is all */
                 return;
-        if (signal == SIGCONT) /* who was stopped had nothing to say */
-                relay_touch(job->relay);
+        if (signal == SIGCONT)
+                note_continued(job);
         if (job->is_init)
                 pass_on(job, signal, from_terminal);
+        else if (signal == SIGCONT)
+                return;
         else if (signal == SIGTSTP)
                 terminal_note_stop(&job->terminal, leader_of(job), from_terminal);
+        else if (signal == SIGTTIN || signal == SIGTTOU)
+                terminal_note_wanted(&job->terminal, true);
         else if (!rawsig_has(&job->stops, signal))
                 curfew_run_signal(job->run, CURFEW_LEADER, signal);
         else if (is_key && terminal_leaves_interrupt(&job->terminal, leader_of(job)))
@@ -308,12 +324,20 @@ static void tell_leftovers(struct job *job, const struct curfew_event *event) {
         account_leftovers(&job->speech, job->opts->argv[0]);
 }
 
+/* Whoever stops curfew from now on must not make this endless. */
+static void note_step(struct job *job) {
+        if (!job->is_stopping)
+                waker_set(&job->waker, curfew_now());
+        job->is_stopping = true;
+}
+
 static void tell_events(struct job *job) {
         struct curfew_event event;
 
         while (curfew_next_event(job->sup, &event) > 0) {
                 job->has_exited = job->has_exited || event.type == CURFEW_EVENT_EXIT;
-                job->is_stopping = job->is_stopping || event.type == CURFEW_EVENT_STEP;
+                if (event.type == CURFEW_EVENT_STEP)
+                        note_step(job);
                 record_event(job->record, &event);
                 if (job->opts->verbose)
                         account_event(&job->speech, job->opts->argv[0], &event, why(job));
@@ -339,12 +363,22 @@ static int64_t idle_time(const struct job *job) {
         return job->opts->idle < CURFEW_FOREVER - last ? last + job->opts->idle : CURFEW_FOREVER;
 }
 
+/* Of a job that is stopped the shell would tell. */
+static void see_to_terminal(struct job *job) {
+        if (!terminal_proceed(&job->terminal, leader_of(job)) || job->has_told_wanted)
+                return;
+        job->has_told_wanted = true;
+        speech_say(&job->speech,
+                "command '%s' is stopped: it needs the terminal, and doesn't have it",
+                job->opts->argv[0]);
+}
+
 /* Do what is due at this time, as far as it isn't the supervisor's. */
 static void do_what_is_due(struct job *job) {
         warn(job);
         if (idle_time(job) <= curfew_now())
                 curfew_ctx_cancel_cause(job->ctx, VERDICT_IDLE_CODE, "idle");
-        terminal_proceed(&job->terminal, leader_of(job));
+        see_to_terminal(job);
         pass_proceed(&job->pass, job->is_stopping || job->has_exited);
         if (job->has_exited && job->pass.asked && job->opts->leftovers == OPTS_WAIT)
                 stop_by(job, job->pass.asked); /* who was asked to end leaves nothing to wait for */

@@ -72,10 +72,13 @@ void listener_start(struct listener *listener, struct curfew_run *run) {
                 curfew_run_note_listener(run, listener->pid);
 }
 
+/* Nothing is left to be told; and it may be stopped, by who has stopped its group. */
 void listener_end(struct listener *listener) {
         if (listener->end >= 0)
                 close(listener->end);
-        if (listener->pid > 0)
+        if (listener->pid > 0) {
+                kill(listener->pid, SIGKILL);
                 waitpid(listener->pid, NULL, 0);
+        }
         *listener = (struct listener)LISTENER_NULL;
 }

@@ -88,8 +88,10 @@ void signals_heed(const struct self *self) {
 
 /* What has been ignored from the start, or this process has caused itself, is for nobody: a write
  * that fails (PIPE, XFSZ) comes from the process that has made it, and of the time on a CPU (XCPU)
- * the kernel tells each process its own. */
+ * the kernel tells each process its own. Nor is what only lets it go on (waker.c). */
 static bool is_heeded(const struct signalfd_siginfo *info) {
+        if (info->ssi_code == SI_TIMER)
+                return false;
         if (info->ssi_pid == (uint32_t)getpid() ||
                 (info->ssi_signo == SIGXCPU && info->ssi_code == SI_KERNEL))
                 return false;

@@ -30,6 +30,14 @@
  * stopped: so curfew stops after the command has. Nobody tells it of that, since it is not the
  * parent, so it looks for a while.
  *
+ * A command in the background that touches the terminal has its whole group stopped, by the kernel
+ * or, as an interactive shell does, by itself. That is nobody's wish, so curfew isn't: it has a
+ * deadline to keep, and signals to hear. But the shell believes then that the job is running, and
+ * may bring it to the foreground without continuing anybody, as bash does; so curfew looks now and
+ * then whether the terminal has become the job's, and does that. When the command ends without
+ * having got it, who was stopped together with it goes on, too, such as the script that has called
+ * curfew.
+ *
  * An interactive shell, as the command, makes groups of its own and gives the terminal to them. If
  * it is killed it doesn't give it back, and leaves it in whatever modes its line editor had set;
  * then curfew does both, as a shell does for its jobs.
@@ -38,6 +46,7 @@
 #define SOON       (10 * CURFEW_SEC)
 #define STOP_TIME  CURFEW_SEC
 #define LOOK_AGAIN (CURFEW_SEC / 200)
+#define LOOK_OVER  (CURFEW_SEC / 5) /* for the foreground, which a person gives */
 
 /* Where there is no such file it may still be what we have been given. */
 static int open_tty(void) {
@@ -58,8 +67,9 @@ static bool is_foreground(const struct terminal *terminal) {
 void terminal_open(struct terminal *terminal) {
         *terminal = (struct terminal)TERMINAL_NULL;
         terminal->fd = open_tty();
-        terminal->was_foreground = terminal->fd >= 0 && is_foreground(terminal) &&
-                                   tcgetattr(terminal->fd, &terminal->modes) == 0;
+        terminal->was_foreground = terminal->fd >= 0 && is_foreground(terminal);
+        terminal->has_modes = terminal->was_foreground &&
+                              tcgetattr(terminal->fd, &terminal->modes) == 0;
 }
 
 static bool is_key(int signal) {
@@ -104,22 +114,18 @@ static void take_back(const struct terminal *terminal) {
                 tcsetpgrp(terminal->fd, getpgrp());
 }
 
+/* SIGTTOU, which is blocked, would stop who does this in the background. */
 void terminal_close(struct terminal *terminal, bool interrupted) {
-        sigset_t ttou, old;
-
         listener_end(&terminal->listener);
         if (terminal->fd < 0)
                 return;
 
-        /* Who isn't in the foreground is stopped by it for this, unless it is blocked. */
-        sigemptyset(&ttou);
-        sigaddset(&ttou, SIGTTOU);
-        sigprocmask(SIG_BLOCK, &ttou, &old);
         if (terminal->was_foreground)
                 take_back(terminal);
-        if (terminal->was_foreground && interrupted && is_foreground(terminal))
+        if (terminal->has_modes && interrupted && is_foreground(terminal))
                 tcsetattr(terminal->fd, TCSANOW, &terminal->modes);
-        sigprocmask(SIG_SETMASK, &old, NULL);
+        if (terminal->is_wanted)
+                kill(0, SIGCONT);
 
         close(terminal->fd);
         terminal->fd = -1;
@@ -152,8 +158,9 @@ bool terminal_leaves_interrupt(struct terminal *terminal, pid_t leader) {
         return is_first;
 }
 
-/* The signal is blocked, and this is where it comes through. */
-static void stop_self(void) {
+/* The signal is blocked, and this is where it comes through. Who is continued has the terminal, or
+ * hasn't: a person has decided that. */
+static void stop_self(struct terminal *terminal) {
         sigset_t tstp;
 
         sigemptyset(&tstp);
@@ -161,15 +168,20 @@ static void stop_self(void) {
         kill(getpid(), SIGTSTP);
         sigprocmask(SIG_UNBLOCK, &tstp, NULL);
         sigprocmask(SIG_BLOCK, &tstp, NULL);
+        terminal->was_foreground = is_foreground(terminal);
 }
 
 void terminal_note_stop(struct terminal *terminal, pid_t leader, bool from_terminal) {
         if (!is_in_our_group(leader)) {
-                stop_self();
+                stop_self(terminal);
                 return;
         }
         terminal->stopping = curfew_now() + STOP_TIME;
         terminal->stop_anyway = !from_terminal;
+}
+
+void terminal_note_wanted(struct terminal *terminal, bool is_wanted) {
+        terminal->is_wanted = is_wanted && terminal->fd >= 0;
 }
 
 /* Where nothing can be seen it is believed. */
@@ -179,7 +191,7 @@ static bool has_stopped(pid_t leader) {
         return state == 'T' || state == 0;
 }
 
-void terminal_proceed(struct terminal *terminal, pid_t leader) {
+static void proceed_to_stop(struct terminal *terminal, pid_t leader) {
         bool stops, is_late;
 
         if (leader < 0) /* there is nothing any more that could be continued */
@@ -192,9 +204,32 @@ void terminal_proceed(struct terminal *terminal, pid_t leader) {
         if (stops || is_late)
                 terminal->stopping = 0;
         if (stops || (is_late && terminal->stop_anyway))
-                stop_self();
+                stop_self(terminal);
+}
+
+/* A shell that continues its job itself, too, does so just after it has given it the terminal. */
+static bool proceed_to_foreground(struct terminal *terminal, pid_t leader) {
+        bool was_given = terminal->is_given;
+
+        terminal->is_given = terminal->is_wanted && is_foreground(terminal);
+        if (!terminal->is_given)
+                return terminal->is_wanted && leader > 0 && has_stopped(leader);
+        if (!was_given)
+                return false;
+
+        terminal->is_wanted = terminal->is_given = false;
+        terminal->was_foreground = true;
+        kill(0, SIGCONT);
+        return false;
+}
+
+bool terminal_proceed(struct terminal *terminal, pid_t leader) {
+        proceed_to_stop(terminal, leader);
+        return proceed_to_foreground(terminal, leader);
 }
 
 int64_t terminal_due(const struct terminal *terminal) {
-        return terminal->stopping == 0 ? CURFEW_FOREVER : curfew_now() + LOOK_AGAIN;
+        if (terminal->stopping != 0)
+                return curfew_now() + LOOK_AGAIN;
+        return terminal->is_wanted ? curfew_now() + LOOK_OVER : CURFEW_FOREVER;
 }

@@ -9,12 +9,15 @@
 #include <termios.h>
 
 struct terminal {
-        int fd; /* or -1: there is none */
-        bool was_foreground;
-        struct termios modes; /* at the start, if it was */
-        int64_t interrupted;  /* when an interrupt was last left to the command */
-        int64_t stopping;     /* until when it may take the command to stop; 0: nobody wants that */
-        bool stop_anyway;     /* us, even if it doesn't */
+        int fd;              /* or -1: there is none */
+        bool was_foreground; /* when a person last had a say in it */
+        bool has_modes;      /* … at the start */
+        struct termios modes;
+        int64_t interrupted; /* when an interrupt was last left to the command */
+        int64_t stopping;    /* until when it may take the command to stop; 0: nobody wants that */
+        bool stop_anyway;    /* us, even if it doesn't */
+        bool is_wanted;      /* by somebody in our group, which has been stopped for that, … */
+        bool is_given;       /* … and when last looked at had it */
         struct listener listener;
 };
 
@@ -42,6 +45,10 @@ bool terminal_leaves_interrupt(struct terminal *terminal, pid_t leader);
 /* SIGTSTP has come, from the terminal or from a process. */
 void terminal_note_stop(struct terminal *terminal, pid_t leader, bool from_terminal);
 
-/* Do what is due: stop this process, and return when it goes on. And when to look again. */
-void terminal_proceed(struct terminal *terminal, pid_t leader);
+/* SIGTTIN or SIGTTOU has come, which is no reason for this process to stop; or SIGCONT after it. */
+void terminal_note_wanted(struct terminal *terminal, bool is_wanted);
+
+/* Do what is due: stop this process, and return when it goes on. Whether the command is stopped
+ * until it gets the terminal. And when to look again. */
+bool terminal_proceed(struct terminal *terminal, pid_t leader);
 int64_t terminal_due(const struct terminal *terminal);
