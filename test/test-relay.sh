@@ -86,7 +86,7 @@ status=$?; args='--stdout=fifo, interrupted'; status 130
 run -v --idle=.5 10 sh -c 'echo out; echo err >&2; sleep 1000'; status 124; out out
 err "err
 curfew: sending signal TERM to command 'sh' after *s (idle), *"
-run --idle=.5 -p 10 sleep 1000; status 143
+run --idle=.5 -p 10 sleep 1000; status 143; err "*'sleep' has printed nothing; *PYTHONUNBUFFERED*"
 run --idle=.5 -s KILL 10 sleep 1000; status 137
 run --idle=.5 -s INT 10 sh -c 'trap "echo asked; exit 3" INT; while :; do sleep .1; done'
 status 124; out asked
@@ -196,6 +196,11 @@ status 141
 args='full'
 "$curfew" --idle=10 60 sh -c 'echo lost' >/dev/full 2>err; status=$?; status 125
 err "curfew: the output of command 'sh' is cut: No space left on device"
+args='full, and a command that goes on'
+"$curfew" --idle=10 60 sh -c 'for i in 1 2 3; do echo lost; sleep .1; done; touch ended' >/dev/full 2>err
+status=$?; status 125
+checks=$((checks + 1))
+[ -e ended ] || fail 'a full disk has ended it'
 
 # A socket that nobody reads.
 args='a socket'

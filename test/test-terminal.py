@@ -661,6 +661,19 @@ def test_hangup():
             assert "asked\n" in text and "SIG" not in text, text
 
 
+def test_hangup_with_idle():
+    """What the command prints in its clean-up goes nowhere, but doesn't end it."""
+    script = 'trap "" HUP; trap "echo; sleep .2; echo; echo >&2; echo cleaned >log; exit" TERM; ' + \
+        'echo started; while :; do sleep .1; done'
+    with shell() as term:
+        term.fifo("log")
+        term.line(f"$C --idle=1h 1h sh -c '{script}'")
+        term.expect("started\n")
+        os.close(term.master)
+        term.master = -1
+        assert term.told("log") == "cleaned\n"
+
+
 def test_no_shell_to_go_on_by():
     """In a group that nobody would let go on, as the kernel sees it, nothing is stopped."""
     script = 'trap "echo SIGINT-1" INT; trap "echo passed on" USR1; ' + \

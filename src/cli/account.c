@@ -111,3 +111,10 @@ void account_wanted(struct speech *speech, const char *name) {
         speech_say(speech, "command '%s' is stopped: it needs the terminal, and doesn't have it",
                 name);
 }
+
+void account_silence(struct speech *speech, const char *name) {
+        speech_say(speech,
+                "command '%s' has printed nothing; if it holds back what it prints into a pipe, "
+                "PYTHONUNBUFFERED=1 or 'stdbuf -oL' may help",
+                name);
+}

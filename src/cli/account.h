@@ -18,6 +18,7 @@ void account_event(
 void account_trouble(struct speech *speech, const char *name, const struct curfew_result *result);
 
 /* What may be a surprise: it has left something running, which is stopped; it has been stopped for
- * touching the terminal from the background. */
+ * touching the terminal from the background; it was idle, and has never printed anything. */
 void account_leftovers(struct speech *speech, const char *name);
 void account_wanted(struct speech *speech, const char *name);
+void account_silence(struct speech *speech, const char *name);

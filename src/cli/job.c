@@ -363,6 +363,14 @@ static int64_t idle_time(const struct job *job) {
         return job->opts->idle < CURFEW_FOREVER - last ? last + job->opts->idle : CURFEW_FOREVER;
 }
 
+static void see_to_silence(struct job *job) {
+        if (idle_time(job) > curfew_now())
+                return;
+        curfew_ctx_cancel_cause(job->ctx, VERDICT_IDLE_CODE, "idle");
+        if (!relay_has_read(job->relay))
+                account_silence(&job->speech, job->opts->argv[0]);
+}
+
 /* Of a job that is stopped the shell would tell. */
 static void see_to_terminal(struct job *job) {
         if (!terminal_proceed(&job->terminal, leader_of(job)) || job->has_told_wanted)
@@ -376,8 +384,7 @@ static void see_to_terminal(struct job *job) {
 /* Do what is due at this time, as far as it isn't the supervisor's. */
 static void do_what_is_due(struct job *job) {
         warn(job);
-        if (idle_time(job) <= curfew_now())
-                curfew_ctx_cancel_cause(job->ctx, VERDICT_IDLE_CODE, "idle");
+        see_to_silence(job);
         see_to_terminal(job);
         pass_proceed(&job->pass, job->is_stopping || job->has_exited);
         if (job->has_exited && job->pass.asked && job->opts->leftovers == OPTS_WAIT)

@@ -14,6 +14,11 @@
  * the buffer has to go before more is read; and when the reader is gone the pipe is closed, so that
  * the command's next write fails as it would have.
  *
+ * That is so of a pipe's reader, and raises SIGPIPE. What else can't be written, to a full disk or
+ * a terminal that has hung up, would have been an error that ends nobody, and least of all a
+ * clean-up that tells what it does. It can't be told through a pipe, so it is lost, and told at the
+ * end.
+ *
  * A silence counts only where somebody listens: as long as the output is held up, nobody can know
  * whether the command has something to say.
  */
@@ -24,6 +29,8 @@
 struct channel {
         int in;
         struct output out;
+        bool is_terminal;
+        bool has_hung_up; /* the terminal: to poll it would tell nothing else */
         size_t begin, end;
         size_t left; /* so much may still be read */
         char buffer[SIZE];
@@ -32,6 +39,7 @@ struct channel {
 struct relay {
         struct channel channels[2];
         int64_t last; /* when something was read or written */
+        bool has_read;
         int error;
 };
 
@@ -44,11 +52,14 @@ int relay_new(const struct files *files, struct relay **ret) {
         if (!relay)
                 return -ENOMEM;
         relay->error = 0;
+        relay->has_read = false;
         for (int i = 0; i < N_CHANNELS; ++i) {
                 struct channel *channel = &relay->channels[i];
 
                 channel->in = -1;
                 channel->out = (struct output)OUTPUT_NULL;
+                channel->is_terminal = isatty(targets[i]);
+                channel->has_hung_up = false;
                 channel->begin = channel->end = 0;
                 channel->left = SIZE_MAX;
                 if (i == 0 || !files->are_one)
@@ -105,7 +116,7 @@ void relay_poll(const struct relay *relay, struct pollfd ret[RELAY_FDS]) {
                 } else {
                         ret[2 * i + 1].events = POLLOUT;
                 }
-                if (channel->in >= 0 || !is_empty(channel))
+                if (!channel->has_hung_up && (channel->in >= 0 || !is_empty(channel)))
                         ret[2 * i + 1].fd = channel->out.fd;
         }
 }
@@ -131,30 +142,45 @@ static bool fill(struct relay *relay, struct channel *channel) {
         channel->end = (size_t)n;
         if (channel->left != SIZE_MAX)
                 channel->left -= (size_t)n;
+        relay->has_read = true;
         relay_touch(relay);
         return true;
 }
 
-/* Returns whether all of it has been written. That its reader has gone is no failure of ours. */
+/* What is in the buffer. */
+static void lose(struct relay *relay, struct channel *channel, int error) {
+        channel->begin = channel->end = 0;
+        channel->has_hung_up = channel->is_terminal && error == -EIO;
+        if (!channel->has_hung_up && relay->error == 0)
+                relay->error = error;
+}
+
+/* Returns whether all of it has gone. That its reader has is no failure of ours. */
 static bool empty(struct relay *relay, struct channel *channel) {
         ssize_t n = output_write(
                 &channel->out, channel->buffer + channel->begin, channel->end - channel->begin);
 
         if (n == -EAGAIN)
                 return false;
-        if (n < 0) {
-                if (n != -EPIPE && relay->error == 0)
-                        relay->error = (int)n;
+        if (n == -EPIPE)
                 shut(channel);
+        else if (n < 0)
+                lose(relay, channel, (int)n);
+        if (n < 0)
                 return true;
-        }
         channel->begin += (size_t)n;
         relay_touch(relay);
         return is_empty(channel);
 }
 
-static bool is_gone(const struct pollfd *out) {
-        return out->fd >= 0 && out->revents & (POLLERR | POLLHUP | POLLNVAL);
+/* A reader, or the terminal. */
+static void look_for_reader(struct channel *channel, const struct pollfd *out) {
+        if (out->fd < 0 || !(out->revents & (POLLERR | POLLHUP | POLLNVAL)))
+                return;
+        if (channel->is_terminal)
+                channel->has_hung_up = true;
+        else if (is_empty(channel))
+                shut(channel);
 }
 
 void relay_move(struct relay *relay, const struct pollfd fds[RELAY_FDS]) {
@@ -162,8 +188,7 @@ void relay_move(struct relay *relay, const struct pollfd fds[RELAY_FDS]) {
                 struct channel *channel = &relay->channels[i];
                 int turns = TURNS;
 
-                if (is_gone(&fds[2 * i + 1]) && is_empty(channel))
-                        shut(channel);
+                look_for_reader(channel, &fds[2 * i + 1]);
                 while (turns-- > 0 && fill(relay, channel))
                         if (!empty(relay, channel))
                                 break;
@@ -175,6 +200,10 @@ bool relay_is_held_up(const struct relay *relay) {
                 if (!is_empty(&relay->channels[i]))
                         return true;
         return false;
+}
+
+bool relay_has_read(const struct relay *relay) {
+        return relay->has_read;
 }
 
 int64_t relay_last(const struct relay *relay) {

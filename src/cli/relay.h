@@ -22,6 +22,9 @@ void relay_begin(struct relay *relay, struct curfew_run *run);
 void relay_poll(const struct relay *relay, struct pollfd ret[RELAY_FDS]);
 void relay_move(struct relay *relay, const struct pollfd fds[RELAY_FDS]);
 
+/* Whether there has been any output at all. */
+bool relay_has_read(const struct relay *relay);
+
 /* When something was last passed on. Something else can be a sign of life, too. */
 int64_t relay_last(const struct relay *relay);
 void relay_touch(struct relay *relay);
