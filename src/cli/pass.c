@@ -115,6 +115,8 @@ int pass_signal(struct pass *pass, pid_t leader, int signal, bool is_stop, bool 
 
         if (signal == SIGTSTP)
                 terminal_note_stop(pass->terminal, leader, true);
+        else if (signal == SIGTTIN || signal == SIGTTOU)
+                terminal_note_wanted(pass->terminal, true);
         else if (is_stop && !terminal_leaves_interrupt(pass->terminal, leader))
                 note_stop(pass, signal);
         return 0;
