@@ -110,11 +110,14 @@ const char *curfew_signal_name(int signal);
  * (curfew_ctx_cause), both fixed by the first event and never changed by a later one.
  *
  * Nothing watches a deadline in the background: it is compared with the clock by whoever looks
- * (err, cause, wait, a supervisor), and the first to see it pass finishes the context and all below
- * it, exactly as a cancel would. That may run after-functions on the thread that looked.
+ * (err, cause, wait, after, a supervisor), and the first to see it pass finishes the context and all
+ * below it, exactly as a cancel would. That may run after-functions on the thread that looked.
  *
  * All functions on contexts may be called from any thread at any time, on the same context too.
  * None blocks but curfew_ctx_wait() and curfew_after_free(), and none is for signal handlers.
+ *
+ * Whoever finds a context done finds its descriptor readable, and whoever finds that readable finds
+ * the context done. Both are so for ever.
  *
  * The functions that make a context return -ENOMEM, or -EINVAL for a NULL `ret`; `*ret` is then
  * the caller's reference. A child holds a reference to its parent.
@@ -200,9 +203,9 @@ struct curfew_ctx *curfew_ctx_ref(struct curfew_ctx *ctx);
 struct curfew_ctx *curfew_ctx_unref(struct curfew_ctx *ctx);
 
 /*
- * Cancel: the context and everything below it is done when this returns, and the after-functions
- * that are due by this call have been called, on this thread; where another thread was first, they
- * may still be running there. A context that is done already stays as it is; the background (NULL)
+ * Cancel: the context and everything below it is done when this returns, merges included, whoever
+ * has ended it. The after-functions that are due by this call have been called, on this thread;
+ * where another thread was first, they may still be running there. A context that is done already stays as it is; the background (NULL)
  * can't be cancelled.
  *
  * With a cause: `text` is copied and may be NULL; `code` 0 with a NULL `text` is the plain cause.
@@ -228,14 +231,18 @@ void *curfew_ctx_value(const struct curfew_ctx *ctx, const void *key);
 
 /*
  * Wait until the context is done, for `timeout` at most. 0: it is done. -ETIMEDOUT: it is still
- * live. Also the errors of curfew_ctx_fd(). Signals that the caller handles don't cut it short.
+ * live. Signals that the caller handles don't cut it short, nor does pthread_cancel(3).
+ *
+ * -ENOMEM. What depends on the world (curfew_ctx_with_signals()) takes descriptors for as long as
+ * the wait lasts: also -EMFILE, -ENFILE.
  */
 int curfew_ctx_wait(struct curfew_ctx *ctx, int64_t timeout);
 
 /*
  * A descriptor that polls readable (POLLIN) once the context is done, by its deadline too. It is
  * made at the first call and belongs to the context: don't read or close it; poll it with others,
- * then ask curfew_ctx_err(). The background has one that is never readable: -EINVAL.
+ * then ask curfew_ctx_err(). It takes one descriptor, or three where there is a deadline. The
+ * background has none: -EINVAL.
  *
  * -EMFILE, -ENFILE, -ENOMEM.
  */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
+#include "bell.h"
 #include "core/ctx.h"
 #include "core/deadline.h"
 #include "core/merge.h"
@@ -11,31 +12,24 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 
-/*
- * core decides; what it lacks is added here: the time, the descriptor, and signals.
- *
- * A context's descriptor is a timerfd, set to the deadline when it is made, and to "at once" when
- * the context ends: so it is readable from the end on, for whatever reason, and nobody ever reads
- * it. Where the end may come from a signal, an epoll of the timerfd and the signalfds stands in for
- * it: a signal makes it readable, whoever then asks for the state reads the signalfd and ends the
- * context, and that makes it readable for good.
- */
+/* core decides; what it lacks is added here: the time, the descriptor, waiting, and the world. */
 
 _public_ int64_t curfew_now(void) {
         return clock_now();
 }
 
-/* The clock is read only for a context that can end by it. */
+/* The clock is read only for a context that can end by it. Who finds it done finds all that can be
+ * polled for it readable. */
 static int look(struct curfew_ctx *ctx) {
         int err = ctx_get_err(ctx);
 
-        if (err != 0 || !ctx_needs_look(ctx))
-                return err;
-        return ctx_look(ctx, clock_towards(ctx->terms->deadline));
+        if (err != 0)
+                ctx_settle(ctx);
+        else if (ctx_needs_look(ctx))
+                err = ctx_look(ctx, clock_towards(ctx->terms->deadline));
+        return err;
 }
 
 static const struct curfew_cause plain_cause = { 0, NULL };
@@ -156,112 +150,21 @@ _public_ int64_t curfew_ctx_deadline(const struct curfew_ctx *ctx) {
 _public_ void *curfew_ctx_value(const struct curfew_ctx *ctx, const void *key) {
         void *value = NULL;
 
-        ctx_find(ctx, key, &value);
+        value_find(ctx, key, &value);
         return value;
 }
 
-/* Descriptors */
-
-struct bell {
-        struct ctx_bell bell;
-        int timerfd;
-        int epoll; /* -1 if the timerfd is enough */
-};
-
-/* Setting a timerfd makes it unreadable until its interrupt has come, which is soon but not now:
- * wait for it, so that whoever polls after a cancel finds what it promises. */
-static void bell_ring(struct ctx_bell *b) {
-        struct bell *bell = container_of(b, struct bell, bell);
-        const struct itimerspec at_once = { .it_value = { .tv_nsec = 1 } };
-        struct pollfd fd = { .fd = bell->timerfd, .events = POLLIN };
-
-        timerfd_settime(bell->timerfd, 0, &at_once, NULL);
-        while (poll(&fd, 1, -1) < 0 && errno == EINTR)
-                ;
-}
-
-static void bell_free(struct ctx_bell *b) {
-        struct bell *bell = container_of(b, struct bell, bell);
-
-        close_fd(bell->epoll);
-        close_fd(bell->timerfd);
-        free(bell);
-}
-
-static void bell_freep(struct bell **bell) {
-        if (*bell)
-                bell_free(&(*bell)->bell);
-}
-
-static int bell_fd(struct ctx_bell *b) {
-        struct bell *bell = container_of(b, struct bell, bell);
-
-        return bell->epoll >= 0 ? bell->epoll : bell->timerfd;
-}
-
-/* A deadline that lies before the clock began disarms it: but then the context is done, and rings.
- */
-static int set_timer(int timerfd, int64_t deadline) {
-        struct itimerspec at = { .it_value = clock_timespec(deadline) };
-
-        if (deadline == CLOCK_NEVER)
-                return 0;
-        return timerfd_settime(timerfd, TFD_TIMER_ABSTIME, &at, NULL) < 0 ? -errno : 0;
-}
-
-static int add_to_epoll(int epoll, int fd) {
-        struct epoll_event event = { .events = EPOLLIN };
-
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
-                return -errno;
-        return 0;
-}
-
-static int bell_watch(struct bell *bell, const struct sources *sources) {
-        int r;
-
-        bell->epoll = raise_fd(epoll_create1(EPOLL_CLOEXEC));
-        if (bell->epoll < 0)
-                return -errno;
-
-        r = add_to_epoll(bell->epoll, bell->timerfd);
-        for (size_t i = 0; r == 0 && i < sources->n; ++i)
-                r = add_to_epoll(bell->epoll, sources->list[i]->fd);
-        return r;
-}
-
-static int bell_new(const struct curfew_ctx *ctx, struct bell **ret) {
-        _cleanup_(close_fdp) int timerfd = -1;
-        _cleanup_(bell_freep) struct bell *bell = NULL;
-        int r;
-
-        timerfd = raise_fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-        if (timerfd < 0)
-                return -errno;
-        r = set_timer(timerfd, ctx->terms->deadline);
-        if (r < 0)
-                return r;
-
-        bell = malloc(sizeof(*bell));
-        if (!bell)
-                return -ENOMEM;
-        *bell = (struct bell){
-                .bell = { bell_ring, bell_free },
-                .timerfd = steal_fd(&timerfd),
-                .epoll = -1,
-        };
-        if (ctx_has_sources(ctx))
-                r = bell_watch(bell, ctx->terms->sources);
-        if (r < 0)
-                return r;
-
-        *ret = steal_ptr(bell);
-        return 0;
+_public_ int curfew_ctx_after(
+        struct curfew_ctx *ctx, void (*fn)(void *arg), void *arg, struct curfew_after **ret) {
+        if (!ctx || !fn)
+                return -EINVAL;
+        look(ctx); /* a deadline that has passed, though nobody has looked */
+        return ctx_after(ctx, fn, arg, ret);
 }
 
 _public_ int curfew_ctx_fd(struct curfew_ctx *ctx) {
-        _cleanup_(bell_freep) struct bell *bell = NULL;
         struct ctx_bell *other;
+        struct bell *bell;
         int r;
 
         if (!ctx)
@@ -269,7 +172,7 @@ _public_ int curfew_ctx_fd(struct curfew_ctx *ctx) {
 
         other = ctx_get_bell(ctx);
         if (other)
-                return bell_fd(other);
+                return bell_fd(container_of(other, struct bell, bell));
 
         r = ctx_prepare_sequel(ctx);
         if (r < 0)
@@ -278,46 +181,139 @@ _public_ int curfew_ctx_fd(struct curfew_ctx *ctx) {
         if (r < 0)
                 return r;
         other = ctx_set_bell(ctx, &bell->bell);
-        return bell_fd(other ?: &steal_ptr(bell)->bell);
+        if (other)
+                bell_free(bell);
+        return bell_fd(other ? container_of(other, struct bell, bell) : bell);
 }
 
-static int poll_until(int fd, int64_t deadline) {
+/* Waiting */
+
+static int poll_until(int fd, int64_t until) {
         struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
         int64_t now = clock_now();
-        struct timespec left = clock_timespec(deadline > now ? deadline - now : 0);
-        int r = ppoll(&poll_fd, 1, deadline == CLOCK_NEVER ? NULL : &left, NULL);
+        struct timespec left = clock_timespec(until > now ? until - now : 0);
+        int r = ppoll(&poll_fd, 1, until == CLOCK_NEVER ? NULL : &left, NULL);
 
         return r < 0 && errno != EINTR ? -errno : 0;
 }
 
-static int wait_until(struct curfew_ctx *ctx, int64_t deadline) {
-        int fd = curfew_ctx_fd(ctx);
-        int r = fd < 0 ? fd : 0;
+/* Somebody has to look at its sources: that takes a descriptor, for as long as the wait takes. */
+static int wait_with_sources(struct curfew_ctx *ctx, int64_t limit) {
+        struct bell *bell;
+        int r = bell_new(ctx, &bell);
 
+        if (r < 0)
+                return r;
+
+        ctx_add_hook(ctx, &bell->bell.hook);
         while (r == 0 && look(ctx) == 0) {
-                if (deadline != CLOCK_NEVER && clock_now() >= deadline)
-                        return -ETIMEDOUT;
-                r = poll_until(fd, deadline);
+                if (limit != CLOCK_NEVER && clock_now() >= limit)
+                        r = -ETIMEDOUT;
+                else
+                        r = poll_until(bell_fd(bell), limit);
         }
+        ctx_remove_hook(ctx, &bell->bell.hook);
+        bell_free(bell);
+        return r;
+}
+
+struct waiter {
+        struct ctx_hook hook;
+        pthread_mutex_t lock;
+        pthread_cond_t is_over;
+        bool over;
+};
+
+static void waiter_init(struct waiter *waiter, void (*fn)(struct ctx_hook *, struct ctx_ending *)) {
+        pthread_condattr_t attr;
+
+        *waiter = (struct waiter){ .hook = { .fn = fn }, .lock = PTHREAD_MUTEX_INITIALIZER };
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_cond_init(&waiter->is_over, &attr);
+        pthread_condattr_destroy(&attr);
+}
+
+static void waiter_deinit(struct waiter *waiter) {
+        pthread_cond_destroy(&waiter->is_over);
+        pthread_mutex_destroy(&waiter->lock);
+}
+
+static void on_over(struct ctx_hook *hook, struct ctx_ending *ending _unused_) {
+        struct waiter *waiter = container_of(hook, struct waiter, hook);
+
+        pthread_mutex_lock(&waiter->lock);
+        waiter->over = true;
+        pthread_cond_signal(&waiter->is_over);
+        pthread_mutex_unlock(&waiter->lock);
+}
+
+static void sleep_until(struct waiter *waiter, int64_t until) {
+        const struct timespec at = clock_timespec(until);
+        int r = 0;
+
+        pthread_mutex_lock(&waiter->lock);
+        while (!waiter->over && r == 0) {
+                if (until == CLOCK_NEVER)
+                        pthread_cond_wait(&waiter->is_over, &waiter->lock);
+                else
+                        r = pthread_cond_timedwait(&waiter->is_over, &waiter->lock, &at);
+        }
+        pthread_mutex_unlock(&waiter->lock);
+}
+
+static int wait_without(struct curfew_ctx *ctx, int64_t limit) {
+        struct waiter waiter;
+        int r = 0;
+
+        waiter_init(&waiter, on_over);
+        ctx_add_hook(ctx, &waiter.hook);
+        while (r == 0 && look(ctx) == 0) {
+                if (limit != CLOCK_NEVER && clock_now() >= limit)
+                        r = -ETIMEDOUT;
+                else
+                        sleep_until(&waiter, clock_min(limit, ctx->terms->deadline));
+        }
+        ctx_remove_hook(ctx, &waiter.hook);
+        waiter_deinit(&waiter);
+        return r;
+}
+
+static int wait_until(struct curfew_ctx *ctx, int64_t limit) {
+        int r = ctx_prepare_sequel(ctx);
+
+        if (r < 0)
+                return r;
+        curfew_ctx_ref(ctx); /* what a look calls may let go of it */
+        r = ctx_has_sources(ctx) ? wait_with_sources(ctx, limit) : wait_without(ctx, limit);
+        curfew_ctx_unref(ctx);
         return r;
 }
 
 /* The background is never done: only a limit could end this wait. */
-static int wait_for_nothing(int64_t deadline) {
+static int wait_for_nothing(int64_t limit) {
         do {
-                poll_until(-1, deadline);
-        } while (clock_now() < deadline);
+                poll_until(-1, limit);
+        } while (clock_now() < limit);
         return -ETIMEDOUT;
 }
 
+/* What a wait has hung on the context lies on this stack: so nobody cancels the thread in it. */
 _public_ int curfew_ctx_wait(struct curfew_ctx *ctx, int64_t timeout) {
-        int64_t deadline = clock_after(clock_now(), timeout);
+        int64_t limit = clock_after(clock_now(), timeout);
+        int r, state;
 
         if (!ctx)
-                return wait_for_nothing(deadline);
+                return wait_for_nothing(limit);
         if (look(ctx) != 0)
                 return 0;
-        return timeout <= 0 ? -ETIMEDOUT : wait_until(ctx, deadline);
+        if (timeout <= 0)
+                return -ETIMEDOUT;
+
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+        r = wait_until(ctx, limit);
+        pthread_setcancelstate(state, NULL);
+        return r;
 }
 
 /* Signals */
@@ -334,16 +330,14 @@ static int take_signal(int fd) {
         return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
-static void signal_source_look(struct source *source) {
+static int signal_source_look(struct source *source, char ret_text[SOURCE_TEXT]) {
         int saved = errno;
         int signal = take_signal(source->fd);
-        char text[32];
 
         errno = saved;
-        if (signal == 0)
-                return;
-        snprintf(text, sizeof(text), "SIG%s", curfew_signal_name(signal));
-        ctx_cancel(source->ctx, (struct curfew_cause){ signal, text });
+        if (signal != 0)
+                snprintf(ret_text, SOURCE_TEXT, "SIG%s", curfew_signal_name(signal));
+        return signal;
 }
 
 static void signal_source_free(struct source *s) {

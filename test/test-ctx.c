@@ -83,9 +83,9 @@ static void test_allocations(void) {
         assert_eq(count_from(&mark), 1);
         assert_eq(value_new(deadline, &key, NULL, NULL, &value), 0);
         assert_eq(count_from(&mark), 1);
-        assert_eq(curfew_ctx_after(value, do_nothing, NULL, &first), 0);
+        assert_eq(ctx_after(value, do_nothing, NULL, &first), 0);
         assert_eq(count_from(&mark), 2); /* itself, and the list that it is the first on */
-        assert_eq(curfew_ctx_after(value, do_nothing, NULL, &second), 0);
+        assert_eq(ctx_after(value, do_nothing, NULL, &second), 0);
         assert_eq(count_from(&mark), 1);
         assert_eq(ctx_look(value, 1000), -ETIMEDOUT);
         ctx_cancel(root, plain);
@@ -110,12 +110,12 @@ struct fake {
         bool fires;
 };
 
-static void fake_look(struct source *source) {
+static int fake_look(struct source *source, char ret_text[SOURCE_TEXT]) {
         struct fake *fake = container_of(source, struct fake, source);
 
         ++fake->looks;
-        if (fake->fires)
-                ctx_cancel(source->ctx, (struct curfew_cause){ 7, "source" });
+        snprintf(ret_text, SOURCE_TEXT, "source");
+        return fake->fires ? 7 : 0;
 }
 
 static void fake_free(struct source *source) {
@@ -173,7 +173,7 @@ static void test_out_of_memory(void) {
                         assert_eq(released, kind > 2);
                         assert_eq(fake.frees, kind > 3);
                         assert_null(parent->children);
-                        assert_true(!parent->sequel || list_is_empty(&parent->sequel->afters));
+                        assert_true(!parent->sequel || list_is_empty(&parent->sequel->hooks));
                 }
         }
         assert_eq(released, 1);
@@ -188,7 +188,7 @@ static void test_after_without_memory(void) {
 
         for (unsigned k = 1; k <= 2; ++k) {
                 fail_at = atomic_load(&allocations) + k;
-                assert_eq(curfew_ctx_after(ctx, do_nothing, NULL, &after), -ENOMEM);
+                assert_eq(ctx_after(ctx, do_nothing, NULL, &after), -ENOMEM);
                 fail_at = 0;
                 assert_true(after == (struct curfew_after *)ctx);
                 assert_eq(atomic_load(&ctx->refs), 1);
@@ -232,7 +232,7 @@ static void test_children_unlink(void) {
         curfew_ctx_unref(c);
         assert_null(parent->children);
 
-        assert_eq(curfew_ctx_after(parent, do_nothing, NULL, &after), 0);
+        assert_eq(ctx_after(parent, do_nothing, NULL, &after), 0);
         assert_false(list_is_empty(&parent->sequel->afters));
         assert_eq(curfew_after_stop(after), 1);
         assert_true(list_is_empty(&parent->sequel->afters));
@@ -315,6 +315,7 @@ static void test_sources(void) {
         assert_eq(source_new(NULL, &outer.source, &top), 0);
         assert_eq(source_new(top, &inner.source, &below), 0);
         assert_eq(merge_new((struct curfew_ctx *[]){ other, below }, 2, &merged), 0);
+        assert_true(merged->terms->sources == below->terms->sources);
         assert_eq(merged->terms->sources->n, 2);
         assert_eq(ctx_look(merged, 0), 0);
         assert_eq(ctx_look(top, 0), 0);
@@ -340,44 +341,98 @@ static void test_sources(void) {
         assert_eq(inner.frees, 1);
 }
 
-/* A merge, or what is below it, that is looked at when the owner of its deadline has ended, but has
- * not told it yet. The bell of the merge that is told before looks at it just then. */
-struct peek {
-        struct ctx_bell bell;
-        struct curfew_ctx *at;
-        int err;
+/* Each is looked at once, on however many ways it is above. */
+static void test_sources_that_are_shared(void) {
+        struct fake fakes[3] = { fake_new(), fake_new(), fake_new() };
+        struct curfew_ctx *tops[3] = { NULL }, *last = NULL;
+
+        for (unsigned i = 0; i < 3; ++i)
+                assert_eq(source_new(NULL, &fakes[i].source, &tops[i]), 0);
+        last = curfew_ctx_ref(tops[0]);
+        for (unsigned i = 0; i < 100; ++i) {
+                struct curfew_ctx *other = derive(last), *next = NULL;
+
+                assert_eq(merge_new((struct curfew_ctx *[]){ last, tops[i % 3], other }, 3, &next),
+                        0);
+                curfew_ctx_unref(last);
+                curfew_ctx_unref(other);
+                last = next;
+        }
+        assert_eq(last->terms->sources->n, 3);
+        assert_eq(ctx_look(last, 0), 0);
+        for (unsigned i = 0; i < 3; ++i)
+                assert_eq(fakes[i].looks, 1);
+        fakes[1].fires = true;
+        assert_eq(ctx_look(last, 0), -ECANCELED);
+        assert_eq(ctx_get_cause(last).code, 7);
+        for (unsigned i = 0; i < 3; ++i)
+                curfew_ctx_unref(tops[i]);
+        curfew_ctx_unref(last);
+        for (unsigned i = 0; i < 3; ++i)
+                assert_eq(fakes[i].frees, 1);
+}
+
+/* A look that calls nothing yet, and what it leaves to be called. */
+static void count_call(void *arg) {
+        ++*(unsigned *)arg;
+}
+
+static void test_quiet_look(void) {
+        struct curfew_ctx *owner = derive_deadline(NULL, 100), *child = derive(owner),
+                          *merged = NULL;
+        struct after_queue queue;
+        struct curfew_after *after;
+        unsigned calls = 0, never = 0;
+
+        assert_eq(merge_new(&child, 1, &merged), 0);
+        assert_eq(ctx_after(owner, count_call, &calls, NULL), 0);
+        assert_eq(ctx_after(merged, count_call, &calls, NULL), 0);
+        assert_eq(ctx_after(merged, count_call, &never, &after), 0);
+        after_queue_init(&queue, ctx_get_root(merged));
+        assert_eq(ctx_look_quietly(merged, 99, &queue), 0);
+        assert_false(queue.in_use);
+        assert_eq(ctx_look_quietly(merged, 100, &queue), -ETIMEDOUT);
+        assert_eq(ctx_get_err(owner), -ETIMEDOUT);
+        assert_eq(calls, 0);
+        curfew_after_free(after);
+        curfew_ctx_unref(owner);
+        curfew_ctx_unref(child);
+        curfew_ctx_unref(merged);
+        after_queue_run(&queue);
+        after_queue_run(&queue);
+        assert_eq(calls, 2);
+        assert_eq(never, 0);
+}
+
+/* A hook is called once, at once where the end has been, and not after it was removed. */
+struct counter {
+        struct ctx_hook hook;
+        unsigned calls;
 };
 
-static void peek_ring(struct ctx_bell *bell) {
-        struct peek *peek = container_of(bell, struct peek, bell);
-
-        assert_eq(ctx_get_err(peek->at), 0);
-        peek->err = ctx_look(peek->at, 100);
+static void count_hook(struct ctx_hook *hook, struct ctx_ending *ending) {
+        (void)ending;
+        ++container_of(hook, struct counter, hook)->calls;
 }
 
-static void peek_free(struct ctx_bell *bell) {
-        (void)bell;
-}
+static void test_hooks(void) {
+        struct counter a = { .hook = { .fn = count_hook } }, b = a, c = a;
+        struct curfew_ctx *ctx = derive(NULL);
 
-static void test_merge_that_is_not_told_yet(bool below) {
-        struct curfew_ctx *owner = derive_deadline(NULL, 100), *first = NULL, *second = NULL,
-                          *child;
-        struct peek peek = { .bell = { peek_ring, peek_free } };
-
-        assert_eq(merge_new(&owner, 1, &first), 0);
-        assert_eq(merge_new(&owner, 1, &second), 0);
-        child = derive(second);
-        peek.at = below ? child : second;
-        assert_eq(ctx_prepare_sequel(first), 0);
-        assert_null(ctx_set_bell(first, &peek.bell));
-        assert_eq(ctx_cancel(owner, (struct curfew_cause){ 6, "six" }), 0);
-        assert_eq(peek.err, -ECANCELED);
-        assert_eq(ctx_get_cause(second).code, 6);
-        assert_eq(ctx_get_cause(child).code, 6);
-        curfew_ctx_unref(child);
-        curfew_ctx_unref(first);
-        curfew_ctx_unref(second);
-        curfew_ctx_unref(owner);
+        assert_eq(ctx_prepare_sequel(ctx), 0);
+        ctx_add_hook(ctx, &a.hook);
+        ctx_add_hook(ctx, &b.hook);
+        ctx_remove_hook(ctx, &b.hook);
+        ctx_cancel(ctx, plain);
+        ctx_add_hook(ctx, &c.hook);
+        ctx_settle(ctx);
+        ctx_cancel(ctx, plain);
+        assert_eq(a.calls, 1);
+        assert_eq(b.calls, 0);
+        assert_eq(c.calls, 1);
+        ctx_remove_hook(ctx, &a.hook);
+        ctx_remove_hook(ctx, &c.hook);
+        curfew_ctx_unref(ctx);
 }
 
 /* Its deadline may be in another tree: then the owner and all merges of it end, too. */
@@ -424,13 +479,13 @@ static void test_merge_finds_in_order(void) {
 
         assert_eq(merge_new((struct curfew_ctx *[]){ first, second }, 2, &inner), 0);
         assert_eq(merge_new((struct curfew_ctx *[]){ NULL, inner, third }, 3, &outer), 0);
-        assert_true(ctx_find(outer, &a, &value));
+        assert_true(value_find(outer, &a, &value));
         assert_true(value == &one);
-        assert_true(ctx_find(outer, &b, &value));
+        assert_true(value_find(outer, &b, &value));
         assert_true(value == &two);
-        assert_true(ctx_find(outer, &c, &value));
+        assert_true(value_find(outer, &c, &value));
         assert_true(value == &three);
-        assert_false(ctx_find(outer, &value, &value));
+        assert_false(value_find(outer, &value, &value));
         assert_true(value == &three);
         curfew_ctx_unref(first);
         curfew_ctx_unref(middle);
@@ -457,7 +512,7 @@ static void test_merge_told_when_dead(void) {
         bool called = false;
 
         assert_eq(merge_new(&parent, 1, &merged), 0);
-        assert_eq(curfew_ctx_after(merged, set_flag, &called, NULL), 0);
+        assert_eq(ctx_after(merged, set_flag, &called, NULL), 0);
         assert_eq(merge_new((struct curfew_ctx *[]){ value, merged }, 2, &both), 0);
         curfew_ctx_unref(value);
         curfew_ctx_unref(merged);
@@ -476,10 +531,11 @@ struct hold {
         atomic_bool left;
 };
 
-static void hold_ring(struct ctx_bell *bell) {
-        struct hold *hold = container_of(bell, struct hold, bell);
+static void hold_ring(struct ctx_hook *hook, struct ctx_ending *ending) {
+        struct hold *hold = container_of(hook, struct hold, bell.hook);
         char c;
 
+        (void)ending;
         assert_eq(write(hold->entered[1], "x", 1), 1);
         assert_eq(read(hold->leave[0], &c, 1), 1);
         atomic_store(&hold->left, true);
@@ -495,7 +551,7 @@ static void *cancel_it(void *ctx) {
 }
 
 static void test_goes_while_rung(bool is_merge) {
-        struct hold hold = { .bell = { hold_ring, hold_free } };
+        struct hold hold = { .bell = { { .fn = hold_ring }, hold_free } };
         struct curfew_ctx *parent = derive(NULL), *ctx = is_merge ? NULL : derive(parent);
         pthread_t thread;
         char c;
@@ -506,7 +562,8 @@ static void test_goes_while_rung(bool is_merge) {
                 assert_eq(merge_new(&parent, 1, &ctx), 0);
         assert_eq(ctx_prepare_sequel(ctx), 0);
         assert_null(ctx_set_bell(ctx, &hold.bell));
-        assert_true(ctx_set_bell(ctx, &(struct ctx_bell){ hold_ring, NULL }) == &hold.bell);
+        assert_true(
+                ctx_set_bell(ctx, &(struct ctx_bell){ { .fn = hold_ring }, NULL }) == &hold.bell);
 
         assert_eq(pthread_create(&thread, NULL, cancel_it, parent), 0);
         assert_eq(read(hold.entered[0], &c, 1), 1);
@@ -570,9 +627,9 @@ static void test_chain_of_merges(void) {
         assert_eq(value_new(NULL, &key, chain, NULL, &chain[0]), 0);
         for (unsigned i = 1; i < N; ++i)
                 assert_eq(merge_new(&chain[i - 1], 1, &chain[i]), 0);
-        assert_true(ctx_find(chain[N - 1], &key, &value));
+        assert_true(value_find(chain[N - 1], &key, &value));
         assert_true(value == chain);
-        assert_false(ctx_find(chain[N - 1], chain, &value));
+        assert_false(value_find(chain[N - 1], chain, &value));
         ctx_cancel(chain[0], plain);
         assert_eq(ctx_look(chain[N - 1], 0), -ECANCELED);
         for (unsigned i = 0; i < N; ++i)
@@ -612,9 +669,7 @@ static void *busy(void *arg) {
 
                 state = state * 1103515245 + 12345;
                 assert_eq(merge_new((struct curfew_ctx *[]){ other, child }, 2, &merged), 0);
-                assert_eq(
-                        curfew_ctx_after(merged, do_nothing, NULL, state & 1 << 16 ? &after : NULL),
-                        0);
+                assert_eq(ctx_after(merged, do_nothing, NULL, state & 1 << 16 ? &after : NULL), 0);
                 if (state & 1 << 17)
                         ctx_cancel(state & 1 << 18 ? child : other, plain);
                 if (state & 1 << 19)
@@ -654,7 +709,7 @@ static void test_merge_freed_while_told(void) {
 
                 assert_eq(merge_new(&parent, 1, &merged), 0);
                 if (i % 4 < 2)
-                        assert_eq(curfew_ctx_after(merged, do_nothing, NULL, NULL), 0);
+                        assert_eq(ctx_after(merged, do_nothing, NULL, NULL), 0);
                 last = i % 2 == 0 ? curfew_ctx_ref(merged) : derive(merged);
                 curfew_ctx_unref(merged);
                 assert_eq(pthread_create(&thread, NULL, cancel_it, parent), 0);
@@ -723,8 +778,9 @@ int main(void) {
         test_causes();
         test_expiry_ends_the_owner();
         test_sources();
-        test_merge_that_is_not_told_yet(false);
-        test_merge_that_is_not_told_yet(true);
+        test_sources_that_are_shared();
+        test_quiet_look();
+        test_hooks();
         test_merge_expires();
         test_merge_finds_in_order();
         test_merge_told_when_dead();

@@ -2,35 +2,28 @@
 #include "core/after.h"
 
 /*
- * An end happens under the lock of its tree; what follows from it is queued meanwhile and done when
- * the lock is released. First the trees that hang on this one are told, and those that hang on
- * them: this runs no code but ours, and each ends under its own lock, so that no two locks are ever
- * held at the same time. A list of queues that grows while it is walked takes the place of a
- * recursion. Only then are the functions called, in all of these trees: so whoever is called finds
- * everything done, and whoever waits for a tree to have been told never waits for a caller's
- * function.
+ * An end happens under the lock; the functions that follow from it are queued meanwhile and called
+ * when the lock is released: so whoever is called finds everything done.
  *
  * Each entry is taken off its queue, under the lock, just before its turn; until then it can still
  * be prevented, by the one before it, too. Whoever frees one that another thread is calling just
  * now waits for it; freed from within its own call, it is left to the caller to free.
  *
  * A call may let go of anything, the context that has ended included. So a queue that is in use
- * holds on to the lock, and with it to the memory that a queue may itself lie in.
+ * holds on to the lock.
  */
 
 /* Only now, since most ends have nothing that follows. */
 static void start_use(struct after_queue *queue) {
         root_ref(queue->root);
         queue->in_use = true;
-        list_init(&queue->link);
-        list_init(&queue->tells);
         list_init(&queue->calls);
 }
 
 void after_queue_add(struct after_queue *queue, struct curfew_after *after) {
         if (!queue->in_use)
                 start_use(queue);
-        list_append(after->tell ? &queue->tells : &queue->calls, &after->link);
+        list_append(&queue->calls, &after->link);
 }
 
 void after_queue_take(struct after_queue *queue, struct list *afters) {
@@ -43,19 +36,19 @@ void after_queue_take(struct after_queue *queue, struct list *afters) {
 }
 
 /* The next one whose turn it is, or NULL. */
-static struct curfew_after *take(struct root *root, struct list *list) {
+static struct curfew_after *take(struct after_queue *queue) {
         struct curfew_after *after = NULL;
         struct list *first;
 
-        root_lock(root);
-        first = list_first(list);
+        root_lock(queue->root);
+        first = list_first(&queue->calls);
         if (first) {
                 after = list_entry(first, struct curfew_after, link);
                 list_unlink(first);
                 after->state = AFTER_CALLING;
                 after->caller = pthread_self();
         }
-        root_unlock(root);
+        root_unlock(queue->root);
         return after;
 }
 
@@ -67,45 +60,22 @@ static void set_over(struct curfew_after *after) {
         after->state = AFTER_OVER;
         owned = after->owned;
         if (!owned)
-                pthread_cond_broadcast(&root->called);
+                root_wake(root);
         root_unlock(root);
 
         if (owned)
                 after_delete(after);
 }
 
-static void tell_all(struct after_queue *queue, struct list *queues) {
+void after_queue_work(struct after_queue *queue) {
         struct curfew_after *after;
 
-        while ((after = take(queue->root, &queue->tells))) {
-                after->tell(after, queues);
-                set_over(after);
-        }
-}
-
-static void call_all(struct after_queue *queue) {
-        struct root *root = queue->root;
-        struct curfew_after *after;
-
-        while ((after = take(root, &queue->calls))) {
+        while ((after = take(queue))) {
                 after->fn(after->arg);
                 set_over(after);
         }
-        root_unref(root);
-}
-
-void after_queue_work(struct after_queue *queue) {
-        struct list *others = &queue->link, *first;
-
-        tell_all(queue, others);
-        list_for_each (i, others)
-                tell_all(list_entry(i, struct after_queue, link), others);
-
-        call_all(queue);
-        while ((first = list_first(others))) {
-                list_unlink(first);
-                call_all(list_entry(first, struct after_queue, link));
-        }
+        queue->in_use = false;
+        root_unref(queue->root);
 }
 
 /* Under the lock. */
@@ -115,20 +85,6 @@ static bool prevent(struct curfew_after *after) {
         list_unlink(&after->link);
         after->state = AFTER_OVER;
         return true;
-}
-
-/* Under the lock. */
-static void wait_until_over(struct curfew_after *after) {
-        while (after->state == AFTER_CALLING)
-                root_wait(after->root);
-}
-
-void after_withdraw(struct curfew_after *after) {
-        root_lock(after->root);
-        prevent(after);
-        wait_until_over(after);
-        root_unlock(after->root);
-        root_unref(after->root);
 }
 
 void after_delete(struct curfew_after *after) {
@@ -157,8 +113,8 @@ _public_ struct curfew_after *curfew_after_free(struct curfew_after *after) {
         within = after->state == AFTER_CALLING && pthread_equal(after->caller, pthread_self());
         if (within)
                 after->owned = true;
-        else
-                wait_until_over(after);
+        while (!within && after->state == AFTER_CALLING)
+                root_wait(after->root);
         root_unlock(after->root);
 
         if (!within)

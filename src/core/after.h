@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/* What follows the end of a context: other trees that end with it, then functions that are called.
- */
+/* What follows the end of a context: functions of the caller's. */
 
 #include "base/base.h"
 #include "base/list.h"
@@ -15,7 +14,6 @@ struct curfew_after {
         struct root *root;      /* referenced */
         struct curfew_ctx *ctx; /* referenced, except where the context owns the after */
         struct list link;       /* in the context, then in a queue */
-        void (*tell)(struct curfew_after *after, struct list *queues); /* or else */
         void (*fn)(void *arg);
         void *arg;
         enum after_state state;
@@ -23,11 +21,10 @@ struct curfew_after {
         pthread_t caller;
 };
 
-/* What follows one end in one tree. Nothing is to be done for one that is not in use. */
+/* What follows from one end. Nothing is to be done for one that is not in use. */
 struct after_queue {
         struct root *root; /* referenced while in use */
-        struct list link;  /* the queues of all trees that the same end has reached */
-        struct list tells, calls;
+        struct list calls;
         bool in_use;
 };
 
@@ -40,16 +37,13 @@ static inline void after_queue_init(struct after_queue *queue, struct root *root
 void after_queue_add(struct after_queue *queue, struct curfew_after *after);
 void after_queue_take(struct after_queue *queue, struct list *afters);
 
-/* Do all of it, and all that follows from it in other trees. No lock is held. */
+/* Call all of them, with no lock held. */
 void after_queue_work(struct after_queue *queue);
 
 static inline void after_queue_run(struct after_queue *queue) {
         if (queue->in_use)
                 after_queue_work(queue);
 }
-
-/* From now on nothing is told; waits while that is being done. For those with a `tell` only. */
-void after_withdraw(struct curfew_after *after);
 
 /* Free one that nothing refers to. */
 void after_delete(struct curfew_after *after);

@@ -8,16 +8,26 @@
  * level, with the list of those still to be marked threaded through the very links that had tied
  * them to their siblings: no recursion, no memory, whatever the shape. Nothing but their err is
  * written: the cause is with the one where the end began, the origin, in the place of the links
- * that it needs no more; and that is the first origin on the way up. What follows from the end is
- * queued meanwhile: see after.c.
+ * that it needs no more; and that is the first origin on the way up.
  *
- * The merge that has been told ends with a copy of the cause: its origin is in another tree. The
- * text is that one's; it is above the merge, so it lives at least as long.
+ * Those who have to know at once are hooks, called under the lock as the node is marked: a
+ * descriptor becomes readable, a run is told, and a merge joins the line as the child of whichever
+ * parent has ended first; its lock is theirs. So when the lock is released, all of it has happened,
+ * and who finds a context done that still has hooks to be called waits for the lock: there is no
+ * moment at which a context is done for one who asks and not for one who polls.
+ *
+ * The functions of callers are queued meanwhile, and called when the lock is released: see after.c.
  */
 
 /* Those still to be marked, by the links that had tied them to their siblings. */
 struct line {
         struct list *first, *last;
+};
+
+struct ctx_ending {
+        int err;
+        struct line line;
+        struct after_queue *queue;
 };
 
 static void line_join(struct line *line, struct list *children) {
@@ -39,120 +49,136 @@ static struct curfew_ctx *line_take(struct line *line) {
         return list_entry(first, struct curfew_ctx, sibling);
 }
 
-/* Under the lock: mark a node, and add what follows from it to the line and the queue. Then it may
- * be gone, unless it has a sequel: see let_go() in ctx.c. */
-static void mark(struct curfew_ctx *ctx, int err, struct line *line, struct after_queue *queue) {
+static void call_hooks(struct ctx_sequel *sequel, struct ctx_ending *ending) {
+        struct list *first;
+
+        while ((first = list_first(&sequel->hooks))) {
+                struct ctx_hook *hook = list_entry(first, struct ctx_hook, link);
+
+                list_unlink(first);
+                hook->fn(hook, ending);
+        }
+        atomic_store_explicit(&sequel->is_settled, true, memory_order_release);
+}
+
+/* Mark a node, and add what follows from it to the line and the queue. Then it may be gone, unless
+ * it has a sequel: see let_go() in ctx.c. */
+static void mark(struct curfew_ctx *ctx, struct ctx_ending *ending) {
         struct ctx_sequel *sequel = atomic_load_explicit(&ctx->sequel, memory_order_acquire);
 
         if (ctx->children) {
-                line_join(line, ctx->children);
+                line_join(&ending->line, ctx->children);
                 ctx->children = NULL;
         }
-        if (sequel)
-                after_queue_take(queue, &sequel->afters);
-        atomic_store_explicit(&ctx->err, (int16_t)err, memory_order_release);
-        if (sequel && sequel->bell)
-                sequel->bell->ring(sequel->bell);
+        atomic_store_explicit(&ctx->err, (int16_t)ending->err, memory_order_release);
+        if (!sequel)
+                return;
+        after_queue_take(ending->queue, &sequel->afters);
+        call_hooks(sequel, ending);
 }
 
-/* Under the lock: end a node, and all below it. */
-static void end(
-        struct curfew_ctx *ctx, int err, struct ctx_cause cause, struct after_queue *queue) {
-        struct line line = { NULL, NULL };
+static void mark_line(struct ctx_ending *ending) {
+        struct curfew_ctx *ctx;
 
-        if (!(ctx->flags & CTX_TOP))
-                ring_unlink(&ctx->parent->children, &ctx->sibling);
-        ctx->is_origin = true;
-        ctx->cause = cause;
-        do {
-                mark(ctx, err, &line, queue);
-        } while ((ctx = line_take(&line)));
+        while ((ctx = line_take(&ending->line)))
+                mark(ctx, ending);
 }
 
-/* Unless it is done; or a merge that is told while it is being freed. */
-static bool end_live(
+/* Its place in the line is a sibling's, which a merge has no other use for; and from now on it has
+ * one parent, which the cause is looked for on the way to. One that is being freed is left alone.
+ */
+void ctx_follow(struct curfew_ctx *ctx, struct curfew_ctx *from, struct ctx_ending *ending) {
+        if (!ctx_is_live(ctx) || ctx->parent || refs_gone(&ctx->refs))
+                return;
+        ctx->parent = from;
+        list_init(&ctx->sibling);
+        line_join(&ending->line, &ctx->sibling);
+}
+
+/* End a node, and all below it, unless it is done. What follows is in the queue. */
+static bool end(
         struct curfew_ctx *ctx, int err, struct ctx_cause cause, struct after_queue *queue) {
+        struct ctx_ending ending = { .err = err, .queue = queue };
         struct root *root = ctx_get_root(ctx);
         bool ends;
 
         root_lock(root);
-        ends = ctx_is_live(ctx) && !refs_gone(&ctx->refs);
-        if (ends)
-                end(ctx, err, cause, queue);
+        ends = ctx_is_live(ctx);
+        if (ends) {
+                if (!(ctx->flags & CTX_TOP))
+                        ring_unlink(&ctx->parent->children, &ctx->sibling);
+                ctx->is_origin = true;
+                ctx->cause = cause;
+                mark(ctx, &ending);
+                mark_line(&ending);
+        }
         root_unlock(root);
         return ends;
 }
 
-/* With all that follows. */
-static bool end_fully(struct curfew_ctx *ctx, int err, struct ctx_cause cause) {
-        struct after_queue queue;
-        bool ends;
+/* The text is copied. */
+static int cancel(struct curfew_ctx *ctx, struct curfew_cause cause, struct after_queue *queue) {
+        char *text = cause.text ? strdup(cause.text) : NULL;
 
-        after_queue_init(&queue, ctx_get_root(ctx));
-        ends = end_live(ctx, err, cause, &queue);
-        after_queue_run(&queue);
-        return ends;
-}
-
-static _cold_ int cancel_with_text(struct curfew_ctx *ctx, struct curfew_cause cause) {
-        char *text = strdup(cause.text);
-
-        if (!end_fully(ctx, -ECANCELED, (struct ctx_cause){ text, cause.code, true })) {
+        if (!end(ctx, -ECANCELED, (struct ctx_cause){ text, cause.code, text != NULL }, queue)) {
                 free(text);
                 return 0;
         }
-        return text ? 0 : -ENOMEM;
+        return cause.text && !text ? -ENOMEM : 0;
 }
 
 int ctx_cancel(struct curfew_ctx *ctx, struct curfew_cause cause) {
-        if (cause.text)
-                return cancel_with_text(ctx, cause);
-        end_fully(ctx, -ECANCELED, (struct ctx_cause){ NULL, cause.code, false });
-        return 0;
-}
-
-bool ctx_follow(struct curfew_ctx *ctx, const struct curfew_ctx *other, struct after_queue *queue) {
-        struct curfew_cause cause = ctx_get_cause(other);
-
-        return end_live(ctx, ctx_get_err(other),
-                (struct ctx_cause){ cause.text, cause.code, false }, queue);
-}
-
-/* Its deadline has passed. The merge that it is below may not have been told yet of the end of
- * whose that is. */
-static void expire(struct curfew_ctx *ctx) {
-        struct curfew_ctx *owner = ctx->terms->owner;
-        const struct curfew_cause *cause = &owner->terms->cause;
         struct after_queue queue;
-
-        end_fully(owner, -ETIMEDOUT, (struct ctx_cause){ cause->text, cause->code, false });
-        if (!ctx_is_live(ctx))
-                return;
+        int r;
 
         after_queue_init(&queue, ctx_get_root(ctx));
-        ctx_follow(ctx, owner, &queue);
+        r = cancel(ctx, cause, &queue);
         after_queue_run(&queue);
+        return r;
 }
 
-static void look_at_sources(struct curfew_ctx *ctx) {
+static void look_at_sources(struct curfew_ctx *ctx, struct after_queue *queue) {
         const struct sources *sources = ctx->terms->sources;
+        char text[SOURCE_TEXT];
 
-        for (size_t i = 0; sources && i < sources->n && ctx_is_live(ctx); ++i)
-                sources->list[i]->look(sources->list[i]);
+        for (size_t i = 0; sources && i < sources->n && ctx_is_live(ctx); ++i) {
+                struct source *source = sources->list[i];
+                int code = source->look(source, text);
+
+                if (code != 0)
+                        cancel(source->ctx, (struct curfew_cause){ code, text }, queue);
+        }
 }
 
-int ctx_look(struct curfew_ctx *ctx, int64_t now) {
+/* Its deadline has passed, whose is above it, or itself. */
+static void expire(struct curfew_ctx *owner, struct after_queue *queue) {
+        const struct curfew_cause *cause = &owner->terms->cause;
+
+        end(owner, -ETIMEDOUT, (struct ctx_cause){ cause->text, cause->code, false }, queue);
+}
+
+/* All that can end it hangs together with it, so one queue is enough for what follows. */
+int ctx_look_quietly(struct curfew_ctx *ctx, int64_t now, struct after_queue *queue) {
         int err = ctx_get_err(ctx);
 
         if (err != 0 || !ctx_is_due(ctx, now))
                 return err;
 
-        curfew_ctx_ref(ctx); /* what is called by its end may let go of it */
-        look_at_sources(ctx);
+        look_at_sources(ctx, queue);
         if (ctx_is_live(ctx) && ctx->terms->deadline <= now)
-                expire(ctx);
-        err = ctx_get_err(ctx);
-        curfew_ctx_unref(ctx);
+                expire(ctx->terms->owner, queue);
+        return ctx_get_err(ctx);
+}
+
+int ctx_look(struct curfew_ctx *ctx, int64_t now) {
+        struct after_queue queue;
+        int err;
+
+        after_queue_init(&queue, ctx_get_root(ctx));
+        err = ctx_look_quietly(ctx, now, &queue);
+        if (err != 0)
+                ctx_settle(ctx);
+        after_queue_run(&queue); /* what is called may let go of it */
         return err;
 }
 
@@ -177,53 +203,57 @@ int ctx_prepare_sequel(struct curfew_ctx *ctx) {
         sequel = malloc(sizeof(*sequel));
         if (!sequel)
                 return -ENOMEM;
+        list_init(&sequel->hooks);
         list_init(&sequel->afters);
         sequel->bell = NULL;
+        atomic_init(&sequel->is_settled, false);
         if (!atomic_compare_exchange_strong(&ctx->sequel, &none, sequel))
                 free(sequel); /* somebody else was first */
         return 0;
 }
 
-void ctx_add_after(struct curfew_ctx *ctx, struct curfew_after *after) {
+static _cold_ void wait_for_hooks(struct root *root, struct ctx_sequel *sequel) {
+        root_lock(root);
+        atomic_store_explicit(&sequel->is_settled, true, memory_order_release);
+        root_unlock(root);
+}
+
+void ctx_settle(struct curfew_ctx *ctx) {
+        struct ctx_sequel *sequel = atomic_load_explicit(&ctx->sequel, memory_order_acquire);
+
+        if (sequel && !atomic_load_explicit(&sequel->is_settled, memory_order_acquire))
+                wait_for_hooks(ctx_get_root(ctx), sequel);
+}
+
+/* Under the lock. A hook that is called here makes nothing follow but an end: of a merge that has
+ * nobody yet. */
+static void add_hook(struct curfew_ctx *ctx, struct ctx_hook *hook, struct after_queue *queue) {
+        struct ctx_ending ending = { .err = ctx_get_err(ctx), .queue = queue };
+
+        list_init(&hook->link);
+        if (ctx_is_live(ctx)) {
+                list_append(&ctx->sequel->hooks, &hook->link);
+        } else {
+                hook->fn(hook, &ending);
+                mark_line(&ending);
+        }
+}
+
+void ctx_add_hook(struct curfew_ctx *ctx, struct ctx_hook *hook) {
         struct root *root = ctx_get_root(ctx);
         struct after_queue queue;
 
-        after->root = root;
-        root_ref(root);
         after_queue_init(&queue, root);
-
         root_lock(root);
-        if (ctx_is_live(ctx))
-                list_append(&ctx->sequel->afters, &after->link);
-        else
-                after_queue_add(&queue, after);
+        add_hook(ctx, hook, &queue);
         root_unlock(root);
-
         after_queue_run(&queue);
 }
 
-_public_ int curfew_ctx_after(
-        struct curfew_ctx *ctx, void (*fn)(void *arg), void *arg, struct curfew_after **ret) {
-        struct curfew_after *after;
-        int r;
-
-        if (!ctx || !fn)
-                return -EINVAL;
-
-        r = ctx_prepare_sequel(ctx);
-        if (r < 0)
-                return r;
-        after = malloc(sizeof(*after));
-        if (!after)
-                return -ENOMEM;
-
-        *after = (struct curfew_after){ .fn = fn, .arg = arg, .owned = !ret };
-        if (ret) {
-                after->ctx = curfew_ctx_ref(ctx);
-                *ret = after; /* before anybody could call */
-        }
-        ctx_add_after(ctx, after);
-        return 0;
+void ctx_remove_hook(struct curfew_ctx *ctx, struct ctx_hook *hook) {
+        root_lock(ctx_get_root(ctx));
+        list_unlink(&hook->link);
+        root_unlock(ctx_get_root(ctx));
 }
 
 struct ctx_bell *ctx_get_bell(struct curfew_ctx *ctx) {
@@ -240,15 +270,53 @@ struct ctx_bell *ctx_get_bell(struct curfew_ctx *ctx) {
 
 struct ctx_bell *ctx_set_bell(struct curfew_ctx *ctx, struct ctx_bell *bell) {
         struct root *root = ctx_get_root(ctx);
+        struct after_queue queue;
         struct ctx_bell *other;
 
+        after_queue_init(&queue, root);
         root_lock(root);
         other = ctx->sequel->bell;
         if (!other) {
                 ctx->sequel->bell = bell;
-                if (!ctx_is_live(ctx))
-                        bell->ring(bell);
+                add_hook(ctx, &bell->hook, &queue);
         }
         root_unlock(root);
         return other;
+}
+
+static void add_after(struct curfew_ctx *ctx, struct curfew_after *after) {
+        struct root *root = root_ref(ctx_get_root(ctx));
+        struct after_queue queue;
+
+        after->root = root;
+        after_queue_init(&queue, root);
+
+        root_lock(root);
+        if (ctx_is_live(ctx))
+                list_append(&ctx->sequel->afters, &after->link);
+        else
+                after_queue_add(&queue, after);
+        root_unlock(root);
+
+        after_queue_run(&queue);
+}
+
+int ctx_after(struct curfew_ctx *ctx, void (*fn)(void *arg), void *arg, struct curfew_after **ret) {
+        struct curfew_after *after;
+        int r;
+
+        r = ctx_prepare_sequel(ctx);
+        if (r < 0)
+                return r;
+        after = malloc(sizeof(*after));
+        if (!after)
+                return -ENOMEM;
+
+        *after = (struct curfew_after){ .fn = fn, .arg = arg, .owned = !ret };
+        if (ret) {
+                after->ctx = curfew_ctx_ref(ctx);
+                *ret = after; /* before anybody could call */
+        }
+        add_after(ctx, after);
+        return 0;
 }

@@ -22,10 +22,10 @@
  * is; who looks at a node and finds that the time has come ends the owner, and with it the node.
  * All below have the same reason and the same cause then, whichever of them was looked at.
  *
- * A merge has several parents and can't be in the tree of all: it is a tree of its own, which each
- * of them tells of its end. Its deadline may be in another tree, too.
+ * A merge has several parents and can't be in the list of each: it is the topmost of a tree of its
+ * own, which has its lock in common with theirs from then on: see merge.c and root.h.
  *
- * How a context ends is in ctx-end.c.
+ * How a context ends is in ctx-end.c, how a value is found in value.c.
  */
 
 /* Birth */
@@ -68,6 +68,10 @@ static struct curfew_ctx *new_top(size_t size) {
         return ctx;
 }
 
+static inline uint8_t inherited(const struct curfew_ctx *parent) {
+        return parent->flags & (CTX_LOOK | CTX_MERGED);
+}
+
 static struct curfew_ctx *new_on_terms(size_t size, const struct curfew_ctx *parent) {
         struct curfew_ctx *ctx = malloc(place_behind(size) + sizeof(struct ctx_terms));
         struct ctx_terms *terms;
@@ -76,7 +80,7 @@ static struct curfew_ctx *new_on_terms(size_t size, const struct curfew_ctx *par
                 return NULL;
         terms = (struct ctx_terms *)((char *)ctx + place_behind(size));
         *terms = *parent->terms;
-        init(ctx, parent->flags & CTX_LOOK, terms);
+        init(ctx, inherited(parent), terms);
         return ctx;
 }
 
@@ -84,7 +88,7 @@ static inline struct curfew_ctx *new_below(size_t size, const struct curfew_ctx 
         struct curfew_ctx *ctx = malloc(size);
 
         if (ctx)
-                init(ctx, parent->flags & CTX_LOOK, parent->terms);
+                init(ctx, inherited(parent), parent->terms);
         return ctx;
 }
 
@@ -183,21 +187,12 @@ int ctx_new_without_cancel(struct curfew_ctx *parent, struct curfew_ctx **ret) {
         if (!ctx)
                 return -ENOMEM;
         ctx->parent = curfew_ctx_ref(parent);
+        if (parent && (parent->flags & CTX_MERGED)) {
+                ctx->flags |= CTX_MERGED;
+                root_join(ctx_get_root(parent), ctx_get_root(ctx));
+        }
         *ret = ctx;
         return 0;
-}
-
-static const struct ctx_kind *kind_of(const struct curfew_ctx *ctx) {
-        return container_of(ctx, const struct ctx_of_kind, ctx)->kind;
-}
-
-bool ctx_find(const struct curfew_ctx *ctx, const void *key, void **ret) {
-        while (ctx)
-                if (!(ctx->flags & CTX_KIND))
-                        ctx = ctx->parent;
-                else if (kind_of(ctx)->find(&ctx, key, ret))
-                        return true;
-        return false;
 }
 
 /* Death */
@@ -221,7 +216,7 @@ static inline bool let_go(struct curfew_ctx *ctx) {
         if (!refs_drop(&ctx->refs))
                 return false;
 
-        /* Once it is marked, only a bell of it may still be used. */
+        /* Once it is marked, only its hooks may still be called. */
         if (ctx_is_live(ctx) || ctx->sequel)
                 leave_parent(ctx);
         if (ctx->is_origin && ctx->cause.is_copy)
@@ -253,7 +248,7 @@ static _cold_ void free_sequel(struct ctx_sequel *sequel) {
 
 static void destroy(struct curfew_ctx *ctx, struct list *dead) {
         if (ctx->flags & CTX_KIND)
-                kind_of(ctx)->free(ctx, dead); /* nobody tells a merge of anything after this */
+                ctx_get_kind(ctx)->free(ctx, dead); /* no end comes to a merge after this */
         if (ctx->sequel)
                 free_sequel(ctx->sequel);
         if (ctx->terms->owner == ctx)

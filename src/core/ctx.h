@@ -12,23 +12,37 @@
 #include "core/root.h"
 #include "curfew.h"
 
-/* Rung, under a lock, when the context it is set on becomes done; freed with that context. */
+/* An end on its way through all that it reaches. */
+struct ctx_ending;
+
+/* Called under the lock, as soon as a context is done: so it stands behind nobody's functions. */
+struct ctx_hook {
+        struct list link;
+        void (*fn)(struct ctx_hook *hook, struct ctx_ending *ending);
+};
+
+/* What can be polled for the end of a context; freed with that. */
 struct ctx_bell {
-        void (*ring)(struct ctx_bell *bell);
+        struct ctx_hook hook; /* rings it */
         void (*free)(struct ctx_bell *bell);
 };
 
+#define SOURCE_TEXT 64
+
 /* Where a context may be found done without anybody calling in: looked at by whoever asks for the
- * state of that context or of one below. `look` cancels it if there is reason to. */
+ * state of that context or of one below. */
 struct source {
         struct curfew_ctx *ctx; /* set by source_new() */
         int fd;                 /* polls readable when a look is worth it */
-        void (*look)(struct source *source);
+        /* 0, or the code of the cause for which the context is over, with a text. */
+        int (*look)(struct source *source, char ret_text[SOURCE_TEXT]);
         void (*free)(struct source *source);
 };
 
-/* All the sources that a context depends on, the outermost first; there as long as the context. */
+/* All the sources that a context depends on, the outermost first, each once; there as long as the
+ * context, which may share it with those below. */
 struct sources {
+        const struct curfew_ctx *owner;
         size_t n;
         struct source *list[];
 };
@@ -36,7 +50,7 @@ struct sources {
 /* By what a context may end, other than a cancel: its parent's, if it has no more to say. Nothing
  * changes in them once a context has been attached. */
 struct ctx_terms {
-        struct root *root;         /* shared by all that hang together */
+        struct root *root;         /* its lock is that of all that hang together */
         int64_t deadline;          /* the earliest on the path */
         struct curfew_ctx *owner;  /* whose deadline that is, or NULL */
         struct curfew_cause cause; /* of the deadline; the text is the owner's */
@@ -52,14 +66,17 @@ struct ctx_cause {
 
 /* What follows from its end. */
 struct ctx_sequel {
-        struct list afters;
+        struct list hooks, afters;
         struct ctx_bell *bell;
+        atomic_bool is_settled; /* all hooks have been called */
 };
 
 enum {
-        CTX_TOP = 1 << 0,  /* the topmost of a tree */
-        CTX_KIND = 1 << 1, /* a struct ctx_of_kind */
-        CTX_LOOK = 1 << 2, /* may end by its terms */
+        CTX_TOP = 1 << 0,    /* the topmost of a tree */
+        CTX_KIND = 1 << 1,   /* a struct ctx_of_kind */
+        CTX_MERGE = 1 << 2,  /* a struct merge, too */
+        CTX_LOOK = 1 << 3,   /* may end by its terms */
+        CTX_MERGED = 1 << 4, /* is a merge, or has one above it; it is below it in one lock */
 };
 
 /* There may be a million of these, so a node has what each of them needs, and is a cache line with
@@ -81,8 +98,6 @@ struct curfew_ctx {
 
 /* What a context that is more than a node has of its own. */
 struct ctx_kind {
-        /* Whether it has a value under the key; if not, `*ctx` becomes the next to be asked. */
-        bool (*find)(const struct curfew_ctx **ctx, const void *key, void **ret);
         /* Give back what it has; other contexts with ctx_release(). The node goes after that. */
         void (*free)(struct curfew_ctx *ctx, struct list *dead);
 };
@@ -91,6 +106,10 @@ struct ctx_of_kind {
         struct curfew_ctx ctx;
         const struct ctx_kind *kind;
 };
+
+static inline const struct ctx_kind *ctx_get_kind(const struct curfew_ctx *ctx) {
+        return container_of(ctx, const struct ctx_of_kind, ctx)->kind;
+}
 
 int ctx_new(struct curfew_ctx *parent, struct curfew_ctx **ret);
 int ctx_new_without_cancel(struct curfew_ctx *parent, struct curfew_ctx **ret);
@@ -104,13 +123,18 @@ int ctx_new_with_deadline(struct curfew_ctx *parent, int64_t deadline, struct cu
  * without the text. */
 int ctx_cancel(struct curfew_ctx *ctx, struct curfew_cause cause);
 
-/* Look at its sources and at the time, and end it if it has to. */
+/* Look at its sources and at the time, and end it if it has to; what follows then is called, or
+ * (quietly) in the queue, which is set up for its root. */
 int ctx_look(struct curfew_ctx *ctx, int64_t now);
+int ctx_look_quietly(struct curfew_ctx *ctx, int64_t now, struct after_queue *queue);
 
-/* The state that is known without a look. */
+/* The state that is known without a look. Its hooks may still be being called. */
 static inline int ctx_get_err(const struct curfew_ctx *ctx) {
         return atomic_load_explicit(&ctx->err, memory_order_acquire);
 }
+
+/* Wait until they have been. */
+void ctx_settle(struct curfew_ctx *ctx);
 
 static inline bool ctx_is_live(const struct curfew_ctx *ctx) {
         return ctx_get_err(ctx) == 0;
@@ -134,16 +158,21 @@ static inline bool ctx_is_due(const struct curfew_ctx *ctx, int64_t now) {
 /* Of a context that is done. */
 struct curfew_cause ctx_get_cause(const struct curfew_ctx *ctx);
 
-/* The nearest value under the key, on the way up. */
-bool ctx_find(const struct curfew_ctx *ctx, const void *key, void **ret);
-
-/* Have a place for what follows from its end: before a bell is set or an after added. -ENOMEM. */
+/* Have a place for what follows from its end: before a hook, a bell or an after is added. -ENOMEM.
+ */
 int ctx_prepare_sequel(struct curfew_ctx *ctx);
+
+/* Have the hook called when the context is done, at once if it is; and don't any more. */
+void ctx_add_hook(struct curfew_ctx *ctx, struct ctx_hook *hook);
+void ctx_remove_hook(struct curfew_ctx *ctx, struct ctx_hook *hook);
 
 /* Have the bell rung when the context is done, at once if it is; unless it has one already: then
  * that is returned, and the new one is the caller's to free. Else NULL. */
 struct ctx_bell *ctx_set_bell(struct curfew_ctx *ctx, struct ctx_bell *bell);
 struct ctx_bell *ctx_get_bell(struct curfew_ctx *ctx);
+
+/* See curfew_ctx_after(); the context is not looked at. */
+int ctx_after(struct curfew_ctx *ctx, void (*fn)(void *arg), void *arg, struct curfew_after **ret);
 
 /* For those with a kind. */
 
@@ -164,12 +193,9 @@ static inline struct root *ctx_get_root(const struct curfew_ctx *ctx) {
         return ctx->terms->root;
 }
 
-/* Have `after`, set up but for its root, take place once the context is done. */
-void ctx_add_after(struct curfew_ctx *ctx, struct curfew_after *after);
-
-/* End a context, with all below it, as `other` above it has ended, which may be in another tree;
- * unless it is done, or just being freed. What follows is in the queue. */
-bool ctx_follow(struct curfew_ctx *ctx, const struct curfew_ctx *other, struct after_queue *queue);
+/* From a hook of `from`: end `ctx`, a topmost that is above nothing of what has ended so far, with
+ * all below it, for the same cause; `from` is there as long as it. */
+void ctx_follow(struct curfew_ctx *ctx, struct curfew_ctx *from, struct ctx_ending *ending);
 
 /* Let go of a context; if that was the last reference, it joins the dead, to be freed by who has
  * the list. */

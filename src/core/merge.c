@@ -4,53 +4,31 @@
 #include "core/source.h"
 
 /*
- * A merge is the topmost node of a tree of its own. Each of its parents has an after that tells it
- * of the end; these lie in the merge's own memory, and each holds on to its parent.
+ * A merge is the topmost node of a tree of its own, the lock of which is that of its parents'
+ * trees. Each of its parents has a hook in the merge's memory, which is called when that ends, and
+ * the merge holds on to each of them.
  *
- * What a parent finds when it tells is alive: a merge that is freed withdraws its afters first, and
- * that waits while one of them is being told. It waits for nothing but the marking of this tree,
- * under its lock: see after.c. Nothing may be told before the merge is complete, either: so the
- * deadlines of all are compared first, and only then are the afters added.
+ * What a hook finds is alive: a merge that is freed takes its hooks back first, under the lock. And
+ * it is complete: the deadlines of all are compared before the first hook is added.
  */
 
-struct merge {
-        struct ctx_of_kind base;
-        struct after_queue queue; /* what follows when a parent has told; it does so once */
-        size_t n;
-        struct merge_parent {
-                struct curfew_after after;
-                struct merge *merge;
-        } parents[];
-};
-
-static bool merge_find(const struct curfew_ctx **ctx, const void *key, void **ret) {
-        const struct merge *merge = container_of(*ctx, const struct merge, base.ctx);
-
-        /* In order; the last is left to the caller, so that a chain of merges takes no stack. */
-        *ctx = merge->n > 0 ? merge->parents[merge->n - 1].after.ctx : NULL;
-        for (size_t i = 0; i + 1 < merge->n; ++i)
-                if (ctx_find(merge->parents[i].after.ctx, key, ret))
-                        return true;
-        return false;
-}
-
 static void merge_free(struct curfew_ctx *ctx, struct list *dead) {
-        struct merge *merge = container_of(ctx, struct merge, base.ctx);
+        struct merge *merge = merge_of(ctx);
 
-        for (size_t i = 0; i < merge->n; ++i) {
-                after_withdraw(&merge->parents[i].after);
-                ctx_release(merge->parents[i].after.ctx, dead);
-        }
-        free(ctx->terms->sources);
+        for (size_t i = 0; i < merge->n; ++i)
+                ctx_remove_hook(merge->parents[i].ctx, &merge->parents[i].hook);
+        for (size_t i = 0; i < merge->n; ++i)
+                ctx_release(merge->parents[i].ctx, dead);
+        ctx->parent = NULL; /* that it has followed, which is one of them */
+        sources_free(ctx);
 }
 
-static const struct ctx_kind merge_kind = { .find = merge_find, .free = merge_free };
+static const struct ctx_kind merge_kind = { .free = merge_free };
 
-static void tell(struct curfew_after *after, struct list *queues) {
-        struct merge *merge = container_of(after, struct merge_parent, after)->merge;
+static void follow(struct ctx_hook *hook, struct ctx_ending *ending) {
+        struct merge_parent *parent = container_of(hook, struct merge_parent, hook);
 
-        if (ctx_follow(&merge->base.ctx, after->ctx, &merge->queue) && merge->queue.in_use)
-                list_append(queues, &merge->queue.link);
+        ctx_follow(&parent->merge->base.ctx, parent->ctx, ending);
 }
 
 /* After this, nothing that has to do with them can fail. */
@@ -63,41 +41,58 @@ static int prepare_parents(struct curfew_ctx *const ctxs[], size_t n) {
         return r;
 }
 
-static void add_parent(struct merge *merge, struct curfew_ctx *ctx) {
-        struct merge_parent *parent = &merge->parents[merge->n++];
+static void add_parent(struct merge *merge, struct curfew_ctx *parent) {
+        struct curfew_ctx *ctx = &merge->base.ctx;
 
-        *parent = (struct merge_parent){ .after = { .tell = tell }, .merge = merge };
-        parent->after.ctx = curfew_ctx_ref(ctx);
-        if (ctx->terms->deadline < merge->base.ctx.terms->deadline)
-                ctx_set_deadline(&merge->base.ctx, ctx->terms->deadline, ctx->terms->owner);
+        merge->parents[merge->n++] = (struct merge_parent){
+                .hook = { .fn = follow },
+                .ctx = curfew_ctx_ref(parent),
+                .merge = merge,
+        };
+        root_join(ctx_get_root(parent), ctx_get_root(ctx));
+        if (parent->terms->deadline < ctx->terms->deadline)
+                ctx_set_deadline(ctx, parent->terms->deadline, parent->terms->owner);
+}
+
+static int alloc(size_t n, struct merge **ret) {
+        struct curfew_ctx *ctx;
+        struct merge *merge;
+        int r;
+
+        r = ctx_alloc(
+                sizeof(*merge) + n * sizeof(merge->parents[0]), &merge_kind, NULL, false, &ctx);
+        if (r < 0)
+                return r;
+
+        ctx->flags |= CTX_MERGE | CTX_MERGED;
+        merge = merge_of(ctx);
+        merge->search = 0;
+        merge->n = 0;
+        *ret = merge;
+        return 0;
 }
 
 int merge_new(struct curfew_ctx *const ctxs[], size_t n, struct curfew_ctx **ret) {
-        _cleanup_(freep) struct sources *sources = NULL;
-        struct curfew_ctx *ctx;
         struct merge *merge;
         int r;
 
         r = prepare_parents(ctxs, n);
         if (r < 0)
                 return r;
-        r = sources_join(ctxs, n, 0, &sources);
+        r = alloc(n, &merge);
         if (r < 0)
                 return r;
-        r = ctx_alloc(
-                sizeof(*merge) + n * sizeof(merge->parents[0]), &merge_kind, NULL, false, &ctx);
-        if (r < 0)
+        r = sources_join(&merge->base.ctx, ctxs, n);
+        if (r < 0) {
+                curfew_ctx_unref(&merge->base.ctx);
                 return r;
+        }
 
-        ctx_set_sources(ctx, steal_ptr(sources));
-        merge = container_of(ctx, struct merge, base.ctx);
-        merge->n = 0;
-        after_queue_init(&merge->queue, ctx->terms->root);
         for (size_t i = 0; i < n; ++i)
                 if (ctxs[i])
                         add_parent(merge, ctxs[i]);
         for (size_t i = 0; i < merge->n; ++i)
-                ctx_add_after(merge->parents[i].after.ctx, &merge->parents[i].after);
-        *ret = ctx;
+                ctx_add_hook(merge->parents[i].ctx, &merge->parents[i].hook);
+        *ret = &merge->base.ctx;
         return 0;
 }

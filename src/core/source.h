@@ -8,6 +8,8 @@
 /* Takes over the source; on failure it is still the caller's. */
 int source_new(struct curfew_ctx *parent, struct source *source, struct curfew_ctx **ret);
 
-/* One list of all that several contexts have, with room for some more behind; NULL if that is none
- * at all. */
-int sources_join(struct curfew_ctx *const ctxs[], size_t n, size_t room, struct sources **ret);
+/* Have a new context depend on all that several others depend on, which it is to hold. */
+int sources_join(struct curfew_ctx *ctx, struct curfew_ctx *const others[], size_t n);
+
+/* With the context. */
+void sources_free(struct curfew_ctx *ctx);
