@@ -255,6 +255,9 @@ int curfew_ctx_fd(struct curfew_ctx *ctx);
  * deadline pass), without any lock held; at once, on this thread, if it is done already. Each
  * registration is independent. `fn` may use any function on contexts.
  *
+ * It may take its time: runs under the context have been told before. A supervisor that sees a
+ * deadline pass calls what follows at the end of that dispatch, after the steps that are due.
+ *
  * `*ret` is the caller's, to be freed; the context may be freed before it. `ret` may be NULL if
  * the call never has to be prevented; if such a context is freed live, it is never made.
  *

@@ -272,7 +272,7 @@ static enum curfew_reason reason_of(int err) {
 
 static void on_asked(struct notice *notice) {
         struct curfew_run *run = container_of(notice, struct curfew_run, asked);
-        int err = curfew_ctx_err(run->watch.ctx);
+        int err = watch_look(&run->watch);
 
         if (err < 0)
                 ask(run, reason_of(err));
@@ -314,7 +314,7 @@ void run_hear(struct curfew_run *run, int signal) {
 
 static void on_timer(struct loop_timer *timer) {
         struct curfew_run *run = container_of(timer, struct curfew_run, timer);
-        int err = stop_is_asked(&run->stop) ? 0 : curfew_ctx_err(run->watch.ctx);
+        int err = stop_is_asked(&run->stop) ? 0 : watch_look(&run->watch);
 
         if (run->leader_unwatchable)
                 look_at_leader(run);

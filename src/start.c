@@ -15,13 +15,13 @@ static void run_freep(struct curfew_run **run) {
 
 /* How long the caller waits for the child. */
 struct wish {
-        struct curfew_ctx *ctx;
+        struct watch *watch;
         const struct curfew_cmd *cmd;
 };
 
 static int ask(void *arg) {
         const struct wish *wish = arg;
-        int r = curfew_ctx_err(wish->ctx);
+        int r = watch_look(wish->watch);
 
         if (r == 0 && wish->cmd->give_up && wish->cmd->give_up(wish->cmd->data) != 0)
                 r = -ECANCELED;
@@ -30,7 +30,7 @@ static int ask(void *arg) {
 
 static int execute(struct curfew_run *run, struct command *command, enum curfew_stage *stage) {
         _cleanup_(child_deinit) struct child child = CHILD_NULL;
-        struct wish wish = { run->watch.ctx, command->cmd };
+        struct wish wish = { &run->watch, command->cmd };
         const struct patience patience = { ask, &wish };
         struct spawn_plan plan = command_plan(command);
         int64_t started;

@@ -10,6 +10,10 @@
  * be taken back at any time because its run ends. So the stack is emptied into an ordinary list
  * first, and the list is worked off after the descriptors: what a callback asks for is done when no
  * callback is being executed any more.
+ *
+ * A deadline may be found to have passed here, and then it is this thread that calls the functions
+ * of the host that follow. That comes last: until then whoever has to be asked to stop, by this
+ * context or another, has been.
  */
 
 void supervisor_queue(struct curfew *sup, struct notice *notice) {
@@ -62,12 +66,38 @@ static void handle_notices(struct curfew *sup) {
         }
 }
 
+void supervisor_call_last(struct curfew *sup, struct calls *calls) {
+        if (calls->queue.in_use && !list_is_linked(&calls->link))
+                list_append(&sup->calls, &calls->link);
+}
+
+static bool call_next(struct curfew *sup) {
+        struct list *first = list_first(&sup->calls);
+
+        if (!first)
+                return false;
+        list_unlink(first);
+        after_queue_run(&list_entry(first, struct calls, link)->queue);
+        return true;
+}
+
+/* Whoever is called may have asked for more. */
+static void finish(struct curfew *sup) {
+        do {
+                collect(sup);
+                handle_notices(sup);
+        } while (call_next(sup));
+}
+
 int supervisor_dispatch(struct curfew *sup, int64_t deadline) {
         int r;
 
+        if (sup->dispatching)
+                return -EBUSY;
+
         sup->dispatching = true;
         r = loop_dispatch(&sup->loop, deadline);
-        handle_notices(sup);
+        finish(sup);
         sup->dispatching = false;
         return r;
 }
@@ -86,6 +116,7 @@ int supervisor_init(struct curfew *sup, void (*asked)(struct forest *forest)) {
         list_init(&sup->lost);
         list_init(&sup->eventful);
         list_init(&sup->notices);
+        list_init(&sup->calls);
         forest_init(&sup->forest, &sup->loop, asked);
         return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/list.h"
+#include "core/after.h"
 #include "curfew.h"
 #include "results.h"
 #include "sys/forest.h"
@@ -21,6 +22,12 @@ struct notice {
         void (*fn)(struct notice *notice);
 };
 
+/* Functions of the host's that follow the end of a context; embedded in who has found that. */
+struct calls {
+        struct list link;
+        struct after_queue queue;
+};
+
 struct curfew {
         struct loop loop;
         struct forest forest;
@@ -34,8 +41,9 @@ struct curfew {
         struct wake wake;
         _Atomic(struct notice *) posted;
         struct list notices;
-        bool dispatching; /* callbacks may be executing, and events be queued that nobody waits for
-                           */
+        struct list calls; /* what follows the end of contexts */
+        bool dispatching;  /* callbacks may be executing, and events be queued that nobody waits for
+                            */
 };
 
 /* `asked` is called when the guard of the forest was asked to stop what it keeps. */
@@ -52,5 +60,8 @@ void supervisor_post(struct curfew *sup, struct notice *notice);
 void supervisor_queue(struct curfew *sup, struct notice *notice);
 void supervisor_unqueue(struct curfew *sup, struct notice *notice);
 
-/* As loop_dispatch(), with the notices after it. */
+/* The same: call them when everything else has been done, since they may take their time. */
+void supervisor_call_last(struct curfew *sup, struct calls *calls);
+
+/* As loop_dispatch(), with the notices after it, and the calls after these. */
 int supervisor_dispatch(struct curfew *sup, int64_t deadline);

@@ -22,15 +22,20 @@ struct fixture {
         int out;
 };
 
-static void fixture_start(struct fixture *f, struct curfew_ctx *ctx, struct curfew_cmd cmd) {
+/* The same, with a supervisor that is there. */
+static void fixture_add(struct fixture *f, struct curfew_ctx *ctx, struct curfew_cmd cmd) {
         char line[64];
 
         cmd.out = (struct curfew_stream){ CURFEW_PIPE };
-        assert_eq(curfew_new(&f->sup), 0);
         assert_eq(curfew_start(f->sup, ctx, &cmd, NULL, &f->run), 0);
         f->out = curfew_run_take_fd(f->run, 1);
         read_line(f->out, line, sizeof(line));
         assert_str(line, "ready");
+}
+
+static void fixture_start(struct fixture *f, struct curfew_ctx *ctx, struct curfew_cmd cmd) {
+        assert_eq(curfew_new(&f->sup), 0);
+        fixture_add(f, ctx, cmd);
 }
 
 static const struct curfew_result *fixture_wait(struct fixture *f) {
@@ -575,6 +580,103 @@ static void test_deadline_in_environment(void) {
         curfew_ctx_unref(ctx);
 }
 
+/* A function of the host that takes until the commands have been asked, or fails to see that. */
+struct slow {
+        struct fixture *runs;
+        unsigned n, asked;
+};
+
+static void wait_for_asked(void *arg) {
+        struct slow *slow = arg;
+
+        for (unsigned i = 0; i < slow->n; ++i) {
+                struct pollfd out = { .fd = slow->runs[i].out, .events = POLLIN };
+                char line[64] = "";
+
+                if (poll(&out, 1, 5000) > 0)
+                        read_line(out.fd, line, sizeof(line));
+                slow->asked += strcmp(line, "asked") == 0;
+        }
+}
+
+#define SAY_ASKED SH("trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.01; done")
+
+static void *cancel_plainly(void *ctx) {
+        curfew_ctx_cancel(ctx);
+        return NULL;
+}
+
+/* A run doesn't stand behind the functions of the host that were there before it. */
+static void test_slow_function_of_a_cancel(void) {
+        struct curfew_ctx *ctx = cancel_ctx();
+        struct fixture f;
+        struct slow slow = { &f, 1, 0 };
+        pthread_t thread;
+
+        assert_eq(curfew_ctx_after(ctx, wait_for_asked, &slow, NULL), 0);
+        fixture_start(&f, ctx, (struct curfew_cmd){ .argv = SAY_ASKED });
+        assert_eq(pthread_create(&thread, NULL, cancel_plainly, ctx), 0);
+        assert_exited(*fixture_wait(&f), 0);
+        assert_eq(pthread_join(thread, NULL), 0);
+        assert_eq(slow.asked, 1);
+        fixture_end(&f);
+        curfew_ctx_unref(ctx);
+}
+
+/* Nor do those of one supervisor, also under a deadline of their own, when its thread is the one
+ * that sees a deadline pass. */
+static void test_slow_function_of_a_deadline(void) {
+        int64_t deadline = curfew_now() + CURFEW_SEC / 2;
+        struct curfew_ctx *ctx[3] = { NULL };
+        struct fixture f[3];
+        struct slow slow = { f, 3, 0 };
+
+        for (unsigned i = 0; i < 2; ++i)
+                assert_eq(curfew_ctx_with_deadline(NULL, deadline, &ctx[i]), 0);
+        ctx[2] = curfew_ctx_ref(ctx[0]);
+        assert_eq(curfew_ctx_after(ctx[0], wait_for_asked, &slow, NULL), 0);
+        fixture_start(&f[0], ctx[0], (struct curfew_cmd){ .argv = SAY_ASKED });
+        for (unsigned i = 1; i < 3; ++i) {
+                f[i].sup = f[0].sup;
+                fixture_add(&f[i], ctx[i], (struct curfew_cmd){ .argv = SAY_ASKED });
+        }
+        while (curfew_now() < deadline) /* whatever the machine does: all of them are due now */
+                ;
+        for (unsigned i = 0; i < 3; ++i) {
+                assert_eq(fixture_wait(&f[i])->reason, CURFEW_REASON_DEADLINE);
+                assert_exited(*fixture_wait(&f[i]), 0);
+        }
+        assert_eq(slow.asked, 3);
+        for (unsigned i = 1; i < 3; ++i) {
+                curfew_run_free(f[i].run);
+                close(f[i].out);
+        }
+        fixture_end(&f[0]);
+        for (unsigned i = 0; i < 3; ++i)
+                curfew_ctx_unref(ctx[i]);
+}
+
+static void ask_for_a_stop(void *run) {
+        curfew_run_stop(run);
+}
+
+/* What such a function asks for is done, without another reason to dispatch. */
+static void test_function_of_a_deadline_stops_another(void) {
+        struct curfew_ctx *ctx = timeout_ctx(CURFEW_SEC / 5);
+        struct fixture f, other;
+
+        fixture_start(&f, ctx, (struct curfew_cmd){ .argv = SH("echo ready; sleep 300") });
+        other.sup = f.sup;
+        fixture_add(&other, NULL, (struct curfew_cmd){ .argv = SH("echo ready; sleep 300") });
+        assert_eq(curfew_ctx_after(ctx, ask_for_a_stop, other.run, NULL), 0);
+        assert_eq(fixture_wait(&f)->reason, CURFEW_REASON_DEADLINE);
+        assert_eq(fixture_wait(&other)->reason, CURFEW_REASON_CALLER);
+        curfew_run_free(other.run);
+        close(other.out);
+        fixture_end(&f);
+        curfew_ctx_unref(ctx);
+}
+
 static void test_all(void) {
         test_cancel_during_wait();
         test_cancel_shows_at_the_descriptor();
@@ -602,6 +704,9 @@ static void test_all(void) {
         test_shapes("dash");
         test_shapes("bash");
         test_deadline_in_environment();
+        test_slow_function_of_a_cancel();
+        test_slow_function_of_a_deadline();
+        test_function_of_a_deadline_stops_another();
 }
 
 /* The kernel as it was before it could signal a process group through a pidfd (Linux 6.9). */
