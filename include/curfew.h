@@ -32,8 +32,8 @@
  *  - Functions that free accept NULL and return NULL, so that `x = curfew_free(x)` clears.
  *  - curfew starts no thread, installs no signal handler, waits for no child but its own, and
  *    leaves the caller's dispositions, signal mask, umask, directory and descriptors as they were.
- *    Every descriptor it opens is close-on-exec. The one exception is curfew_ctx_with_signals(),
- *    which says what it changes.
+ *    Every descriptor it opens is close-on-exec. The one exception is curfew_signals_open(), which
+ *    says what it changes.
  *  - The keepers are children of the caller's too: they raise SIGCHLD, and a wait for any child may
  *    reap them, which does no harm.
  *  - After fork(2) without exec, the child must not use or free what it inherited from curfew,
@@ -172,24 +172,6 @@ int curfew_ctx_with_value(struct curfew_ctx *parent, const void *key, void *valu
 int curfew_ctx_merge(struct curfew_ctx *const ctxs[], size_t n, struct curfew_ctx **ret);
 
 /*
- * A context that is cancelled when this process receives one of `signals`; the cause is the
- * signal's number and name. Repeats are swallowed until the context is freed.
- *
- * This is the only call that changes its host: the signals are blocked in the calling thread, from
- * now until the context's last reference goes, which must happen on the same thread; what is
- * pending then is discarded and the old mask restored. Call it before starting other threads, or
- * block the signals in them too: signalfd(2) sees only signals that every thread blocks. Ignored
- * signals are received as well.
- *
- * A look at such a context, or at one below it, costs a read(2). One live context for a signal at
- * a time: the first to go unblocks it. Contexts and runs derived from it keep it.
- *
- * Also -EMFILE, -ENFILE (signalfd).
- */
-int curfew_ctx_with_signals(
-        struct curfew_ctx *parent, const sigset_t *signals, struct curfew_ctx **ret);
-
-/*
  * A context with the deadline that CURFEW_DEADLINE in this process's environment carries: the time
  * by which whoever started this process wants it to have finished (see curfew_cmd). Without the
  * variable, or with an empty one, it is a plain context.
@@ -233,8 +215,8 @@ void *curfew_ctx_value(const struct curfew_ctx *ctx, const void *key);
  * Wait until the context is done, for `timeout` at most. 0: it is done. -ETIMEDOUT: it is still
  * live. Signals that the caller handles don't cut it short, nor does pthread_cancel(3).
  *
- * -ENOMEM. What depends on the world (curfew_ctx_with_signals()) takes descriptors for as long as
- * the wait lasts: also -EMFILE, -ENFILE.
+ * -ENOMEM. For what ends by the world (see below) it takes descriptors as long as it lasts: also
+ * -EMFILE, -ENFILE.
  */
 int curfew_ctx_wait(struct curfew_ctx *ctx, int64_t timeout);
 
@@ -247,6 +229,79 @@ int curfew_ctx_wait(struct curfew_ctx *ctx, int64_t timeout);
  * -EMFILE, -ENFILE, -ENOMEM.
  */
 int curfew_ctx_fd(struct curfew_ctx *ctx);
+
+/*
+ * Contexts from the world
+ * -----------------------
+ * A context can also be done by something outside: a descriptor, a process, a signal. It is then
+ * cancelled with a cause that says which, and is born done if that has happened already. As with a
+ * deadline, nothing watches for it: whoever asks for the state looks, of the context or of one
+ * below, which costs a system call for each of these; and the descriptor of the context is readable
+ * once there is something to see.
+ *
+ * Also -EMFILE, -ENFILE: each takes a descriptor, until the context is freed.
+ */
+
+/*
+ * Done when poll(2) says of `fd` one of `events` (POLLIN, POLLPRI, POLLOUT, POLLRDHUP), or POLLHUP
+ * or POLLERR, which always count; nothing is read. The cause is what poll(2) said.
+ *
+ *         POLLIN       something to read, or a hang-up: an eventfd, a pipe of your own that a signal
+ *                      handler writes to, which is how a blocking curfew_run() is left
+ *         POLLRDHUP    (_GNU_SOURCE) whoever was at the other end is gone, whatever is still to be
+ *                      read: a client, the pipe from a parent
+ *
+ * The descriptor stays the caller's, who may close it at any time: then it can end the context no
+ * more. A fork of the caller that has it open keeps it from being closed.
+ *
+ * -EBADF. -EPERM: a file that nobody ever has to wait for, such as a regular one. -EINVAL: other
+ * events.
+ */
+int curfew_ctx_with_fd(struct curfew_ctx *parent, int fd, short events, struct curfew_ctx **ret);
+
+/*
+ * Done when a process ends, all of its threads; the cause is its number. Whoever is not the parent
+ * of it can't know that the number is not another's by now: with a pidfd of it there is
+ * curfew_ctx_with_fd(), for POLLIN.
+ *
+ * -ESRCH: there is none. -EINVAL: it is a thread, or no number of one.
+ */
+int curfew_ctx_with_pid(struct curfew_ctx *parent, pid_t pid, struct curfew_ctx **ret);
+
+/*
+ * The same for the parent of this process, whichever of its threads has started it. `ppid` is what
+ * getppid(2) has returned, or what the parent was known as before a fork: if this process has
+ * another one by now, the parent has ended. Without such knowledge, what ended before getppid(2)
+ * was called can't be told from whom the process fell to; a pipe from the parent can.
+ *
+ * -EINVAL: 0, as getppid(2) says of one outside of this PID namespace.
+ */
+int curfew_ctx_with_ppid(struct curfew_ctx *parent, pid_t ppid, struct curfew_ctx **ret);
+
+/*
+ * Signals to this process. From opening to closing them, they are blocked in the calling thread,
+ * which must be the one that closes them; every other thread has to block them, too, so do this
+ * before starting any. The context is done when one of them is pending: the cause is its number and
+ * name. They stay pending, ignored ones as well, so that several can be open for the same signal:
+ * what was opened last is closed first.
+ *
+ *         r = curfew_signals_open(NULL, &set, &signals);
+ *         …
+ *         r = curfew_run(curfew_signals_ctx(signals), &cmd, &result);
+ *         …
+ *         signals = curfew_signals_close(signals);
+ *
+ * Closing cancels the context, discards what is pending of the signals that were not blocked when
+ * they were opened, and unblocks them. The context may be kept by who holds a reference to it.
+ */
+struct curfew_signals;
+
+int curfew_signals_open(
+        struct curfew_ctx *parent, const sigset_t *set, struct curfew_signals **ret);
+struct curfew_signals *curfew_signals_close(struct curfew_signals *signals);
+
+/* The context; it belongs to `signals`. */
+struct curfew_ctx *curfew_signals_ctx(const struct curfew_signals *signals);
 
 /*
  * After-functions

@@ -4,17 +4,13 @@
 #include "core/ctx.h"
 #include "core/deadline.h"
 #include "core/merge.h"
-#include "core/source.h"
 #include "core/value.h"
 #include "curfew.h"
 
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/signalfd.h>
 
-/* core decides; what it lacks is added here: the time, the descriptor, waiting, and the world. */
+/* core decides; what it lacks is added here: the time, the descriptor, and waiting. */
 
 _public_ int64_t curfew_now(void) {
         return clock_now();
@@ -314,96 +310,4 @@ _public_ int curfew_ctx_wait(struct curfew_ctx *ctx, int64_t timeout) {
         r = wait_until(ctx, limit);
         pthread_setcancelstate(state, NULL);
         return r;
-}
-
-/* Signals */
-
-struct signal_source {
-        struct source source;
-        sigset_t blocked; /* by us, to be unblocked again */
-};
-
-/* The number of one that has been received, or 0. */
-static int take_signal(int fd) {
-        struct signalfd_siginfo info;
-
-        return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
-}
-
-static int signal_source_look(struct source *source, char ret_text[SOURCE_TEXT]) {
-        int saved = errno;
-        int signal = take_signal(source->fd);
-
-        errno = saved;
-        if (signal != 0)
-                snprintf(ret_text, SOURCE_TEXT, "SIG%s", curfew_signal_name(signal));
-        return signal;
-}
-
-static void signal_source_free(struct source *s) {
-        struct signal_source *source = container_of(s, struct signal_source, source);
-
-        while (take_signal(s->fd) != 0)
-                ;
-        pthread_sigmask(SIG_UNBLOCK, &source->blocked, NULL);
-        close_fd(s->fd);
-        free(source);
-}
-
-static void signal_source_freep(struct signal_source **source) {
-        if (*source)
-                signal_source_free(&(*source)->source);
-}
-
-/* Those of `signals` that are not blocked yet. */
-static sigset_t not_blocked(const sigset_t *signals, const sigset_t *mask) {
-        sigset_t set;
-
-        sigemptyset(&set);
-        for (int signal = 1; signal <= SIGRTMAX; ++signal)
-                if (sigismember(signals, signal) > 0 && sigismember(mask, signal) == 0)
-                        sigaddset(&set, signal);
-        return set;
-}
-
-static int signal_source_new(const sigset_t *signals, struct signal_source **ret) {
-        _cleanup_(close_fdp) int fd = -1;
-        struct signal_source *source;
-        sigset_t mask;
-
-        fd = raise_fd(signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK));
-        if (fd < 0)
-                return -errno;
-        source = malloc(sizeof(*source));
-        if (!source)
-                return -ENOMEM;
-
-        pthread_sigmask(SIG_BLOCK, signals, &mask);
-        *source = (struct signal_source){
-                .source = { .fd = steal_fd(&fd),
-                        .look = signal_source_look,
-                        .free = signal_source_free },
-                .blocked = not_blocked(signals, &mask),
-        };
-        *ret = source;
-        return 0;
-}
-
-_public_ int curfew_ctx_with_signals(
-        struct curfew_ctx *parent, const sigset_t *signals, struct curfew_ctx **ret) {
-        _cleanup_(signal_source_freep) struct signal_source *source = NULL;
-        int r;
-
-        if (!signals || !ret)
-                return -EINVAL;
-
-        r = signal_source_new(signals, &source);
-        if (r < 0)
-                return r;
-        r = source_new(parent, &source->source, ret);
-        if (r < 0)
-                return r;
-
-        steal_ptr(source);
-        return 0;
 }

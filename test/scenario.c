@@ -226,17 +226,17 @@ static int stop_by_signal(struct curfew *sup, struct curfew_ctx *ctx, enum curfe
 }
 
 static int verb_stop(struct curfew *sup, enum curfew_backend backend) {
-        struct curfew_ctx *ctx = NULL;
+        struct curfew_signals *signals = NULL;
         sigset_t usr1;
         int r;
 
         sigemptyset(&usr1);
         sigaddset(&usr1, SIGUSR1);
-        r = curfew_ctx_with_signals(NULL, &usr1, &ctx);
+        r = curfew_signals_open(NULL, &usr1, &signals);
         if (r < 0)
                 return fail("context", r);
-        r = stop_by_signal(sup, ctx, backend);
-        curfew_ctx_unref(ctx);
+        r = stop_by_signal(sup, curfew_signals_ctx(signals), backend);
+        curfew_signals_close(signals);
         return r;
 }
 

@@ -152,21 +152,26 @@ static void test_cancel(enum curfew_backend backend) {
 
 static void test_signal(enum curfew_backend backend) {
         struct start start = { 0 };
-        struct curfew_ctx *ctx = NULL;
+        struct curfew_signals *signals = NULL;
         struct curfew_cause cause;
+        struct curfew_ctx *ctx;
         sigset_t term;
 
         sigemptyset(&term);
         sigaddset(&term, SIGTERM);
-        assert_eq(curfew_ctx_with_signals(NULL, &term, &ctx), 0);
-        if (!begin(&start, backend, ctx))
+        assert_eq(curfew_signals_open(NULL, &term, &signals), 0);
+        ctx = curfew_ctx_ref(curfew_signals_ctx(signals));
+        if (!begin(&start, backend, curfew_ctx_ref(ctx))) {
+                curfew_ctx_unref(ctx);
+                curfew_signals_close(signals);
                 return;
+        }
         assert_eq(kill(getpid(), SIGTERM), 0);
-        curfew_ctx_ref(ctx);
         expect_given_up(&start, -ECANCELED);
         assert_eq(curfew_ctx_cause(ctx, &cause), -ECANCELED);
         assert_eq(cause.code, SIGTERM);
         curfew_ctx_unref(ctx);
+        curfew_signals_close(signals);
 }
 
 static _Atomic int wishes;

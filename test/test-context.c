@@ -866,7 +866,8 @@ static void test_fd_of_odd_deadlines(void) {
 
 /* Without a descriptor to be had: an error, and nothing is kept. */
 static void test_no_descriptors(void) {
-        struct curfew_ctx *ctx = with_timeout(NULL, FAR), *signals = NULL, *none = NULL;
+        struct curfew_ctx *ctx = with_timeout(NULL, FAR), *none = NULL;
+        struct curfew_signals *signals = NULL, *no_signals = NULL;
         struct rlimit old, few;
         sigset_t set = set_of(SIGUSR1);
         unsigned n = test_count_fds();
@@ -874,23 +875,28 @@ static void test_no_descriptors(void) {
 
         assert_ge(lowest, 0);
         close(lowest);
-        assert_eq(curfew_ctx_with_signals(NULL, &set, &signals), 0); /* takes the lowest */
+        assert_eq(curfew_signals_open(NULL, &set, &signals), 0); /* takes the lowest */
         assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
         few = (struct rlimit){ (rlim_t)lowest + 1, old.rlim_max };
         assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
         assert_eq(curfew_ctx_fd(ctx), -EMFILE);
-        assert_eq(curfew_ctx_with_signals(NULL, &set, &none), -EMFILE);
+        assert_eq(curfew_signals_open(NULL, &set, &no_signals), -EMFILE);
+        assert_null(no_signals);
+        assert_eq(curfew_ctx_with_fd(NULL, 0, POLLIN, &none), -EMFILE);
+        assert_eq(curfew_ctx_with_pid(NULL, getpid(), &none), -EMFILE);
+        assert_eq(curfew_ctx_with_ppid(NULL, getppid(), &none), -EMFILE);
         assert_null(none);
         few.rlim_cur = (rlim_t)lowest + 2;
         assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-        assert_eq(curfew_ctx_fd(signals), -EMFILE); /* there is a timer, but no epoll */
+        assert_eq(curfew_ctx_fd(curfew_signals_ctx(signals)), -EMFILE); /* no epoll */
+        assert_eq(curfew_ctx_wait(curfew_signals_ctx(signals), FAR), -EMFILE);
         assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
         assert_eq(test_count_fds(), n + 1);
         assert_ge(curfew_ctx_fd(ctx), 0);
         assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
         assert_ge(curfew_ctx_fd(ctx), 0); /* it has one */
         assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
-        curfew_ctx_unref(signals);
+        curfew_signals_close(signals);
         curfew_ctx_unref(ctx);
         assert_eq(test_count_fds(), n);
         assert_false(is_blocked(SIGUSR1));
@@ -989,85 +995,6 @@ static void test_wait_with_limit(void) {
         curfew_ctx_unref(ctx);
 }
 
-/* go 51: one signal or ten; a wait for it; two ways to the same signals. */
-static void test_signals(void) {
-        sigset_t set = set_of(SIGINT);
-        unsigned n_fds = test_count_fds();
-
-        signal(SIGINT, SIG_DFL); /* whoever runs the tests may ignore it */
-        for (unsigned n = 1; n <= 10; n += 9) {
-                struct curfew_ctx *parent = with_cancel(NULL), *ctx = NULL, *child, *merged;
-
-                assert_eq(curfew_ctx_with_signals(parent, &set, &ctx), 0);
-                assert_true(is_blocked(SIGINT));
-                child = with_timeout(ctx, FAR);
-                merged = merge(ctx, child);
-                assert_live(child);
-                assert_false(fd_is_readable(merged, 0));
-                for (unsigned i = 0; i < n; ++i)
-                        assert_eq(kill(getpid(), SIGINT), 0);
-                assert_true(fd_is_readable(merged, 20000));
-                assert_eq(curfew_ctx_wait(merged, FAR), 0);
-                assert_done(merged, -ECANCELED, SIGINT, "SIGINT");
-                assert_done(child, -ECANCELED, SIGINT, "SIGINT");
-                assert_eq(kill(getpid(), SIGINT), 0); /* swallowed */
-                assert_live(parent);
-                curfew_ctx_unref(merged);
-                curfew_ctx_unref(child);
-                curfew_ctx_unref(ctx);
-                curfew_ctx_unref(parent);
-                assert_false(is_blocked(SIGINT));
-        }
-        assert_eq(test_count_fds(), n_fds);
-}
-
-/* go 52 */
-static void test_ignored_signal(void) {
-        sigset_t set = set_of(SIGINT);
-        struct curfew_ctx *ctx = NULL;
-
-        signal(SIGINT, SIG_IGN);
-        assert_eq(curfew_ctx_with_signals(NULL, &set, &ctx), 0);
-        assert_eq(kill(getpid(), SIGINT), 0);
-        assert_done(ctx, -ECANCELED, SIGINT, "SIGINT");
-        curfew_ctx_unref(ctx);
-        signal(SIGINT, SIG_DFL);
-}
-
-/* Exactly what was not blocked before is unblocked after. */
-static void test_mask_is_restored(void) {
-        sigset_t set = set_of(SIGUSR1), own = set_of(SIGUSR1);
-        struct curfew_ctx *ctx = NULL;
-
-        sigaddset(&set, SIGUSR2);
-        sigaddset(&set, SIGRTMIN + 1);
-        pthread_sigmask(SIG_BLOCK, &own, NULL);
-        assert_eq(curfew_ctx_with_signals(NULL, &set, &ctx), 0);
-        assert_true(is_blocked(SIGUSR2));
-        assert_eq(kill(getpid(), SIGRTMIN + 1), 0);
-        assert_done(ctx, -ECANCELED, SIGRTMIN + 1, "SIGRTMIN+1");
-        curfew_ctx_unref(ctx);
-        assert_true(is_blocked(SIGUSR1));
-        assert_false(is_blocked(SIGUSR2));
-        assert_false(is_blocked(SIGRTMIN + 1));
-        pthread_sigmask(SIG_UNBLOCK, &own, NULL);
-}
-
-/* go 53: what was blocked before stays blocked after; a cancelled parent needs no signal. */
-static void test_signals_undone(void) {
-        sigset_t set = set_of(SIGUSR1);
-        struct curfew_ctx *parent = with_cancel(NULL), *ctx = NULL;
-
-        pthread_sigmask(SIG_BLOCK, &set, NULL);
-        curfew_ctx_cancel_cause(parent, 4, "before");
-        assert_eq(curfew_ctx_with_signals(parent, &set, &ctx), 0);
-        assert_done(ctx, -ECANCELED, 4, "before");
-        curfew_ctx_unref(ctx);
-        assert_true(is_blocked(SIGUSR1));
-        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-        curfew_ctx_unref(parent);
-}
-
 static void test_from_environment(void) {
         static const char *const broken[] = { "soon", "12x", " 1", "-1", "+1", "1.5",
                 "9223372036854775808", "99999999999999999999" };
@@ -1145,10 +1072,6 @@ int main(void) {
         test_wait_with_limit();
         test_wait_is_not_interrupted();
         test_threads();
-        test_signals();
-        test_ignored_signal();
-        test_mask_is_restored();
-        test_signals_undone();
         test_from_environment();
         return 0;
 }

@@ -269,15 +269,17 @@ static void test_cancel_racing_with_end(void) {
 
 /* Signals to this process reach the commands through a context. */
 static void test_signal_context(void) {
-        struct curfew_ctx *ctx = NULL, *below = NULL;
+        struct curfew_signals *signals = NULL;
+        struct curfew_ctx *below = NULL;
         struct curfew *sup = NULL;
         struct curfew_run *child = NULL;
         sigset_t set;
 
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
-        assert_eq(curfew_ctx_with_signals(NULL, &set, &ctx), 0);
-        assert_eq(curfew_ctx_with_timeout(ctx, 100 * CURFEW_SEC, &below), 0);
+        assert_eq(curfew_signals_open(NULL, &set, &signals), 0);
+        assert_eq(
+                curfew_ctx_with_timeout(curfew_signals_ctx(signals), 100 * CURFEW_SEC, &below), 0);
         assert_eq(curfew_new(&sup), 0);
         assert_eq(curfew_start(sup, below,
                           &(struct curfew_cmd){ .argv = (const char *[]){ "sleep", "300", NULL } },
@@ -290,7 +292,7 @@ static void test_signal_context(void) {
         assert_str(curfew_run_result(child)->cause.text, "SIGINT");
         curfew_free(sup);
         curfew_ctx_unref(below);
-        curfew_ctx_unref(ctx);
+        curfew_signals_close(signals);
 }
 
 /* Steps that come one after the other while the tree is ending by itself: whoever is the first to
