@@ -10,8 +10,9 @@ _curfew_find_command() {
 
         for (( ; i < COMP_CWORD; ++i)); do
                 case ${COMP_WORDS[i]} in
-                -s | -k | --signal | --kill-after | --stop | --warn | --idle | --require | --stdout | \
-                        --stderr | --report | --events | --timeline | -r | --rewrite | -e | --success)
+                -s | -k | --signal | --kill-after | --stop | --warn | --idle | --lifeline | --require | \
+                        --stdout | --stderr | --report | --events | --timeline | -r | --rewrite | \
+                        -e | --success)
                         [[ ${COMP_WORDS[++i]} != = ]] || ((++i))
                         ;;
                 --init | --no-deadline) has_duration=0 ;;
@@ -75,10 +76,9 @@ _curfew() {
                 fi
         elif [[ $cur == -* ]]; then
                 _curfew_complete '-s -k -f -p -g -r -e -v --signal= --kill-after= --stop= --warn= --idle=
-                        --no-deadline --leave --wait-tree --require= --foreground --preserve-status
-                        --stdout= --stderr= --report= --events= --timeline= --init --group --rewrite=
-                        --success= --verbose --help
-                        --version'
+                        --no-deadline --with-parent --lifeline= --leave --wait-tree --require=
+                        --foreground --preserve-status --stdout= --stderr= --report= --events=
+                        --timeline= --init --group --rewrite= --success= --verbose --help --version'
                 [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace
         elif ((COMP_CWORD == 1)); then
                 _curfew_complete '10s 1m 10m 1h left doctor show'

@@ -7,7 +7,7 @@ function __curfew_operands
         set -l words (commandline -opc) (commandline -ct)
         set -l i 2
         while test $i -lt (count $words); and string match -q -- '-*' $words[$i]
-                if contains -- $words[$i] -s -k --signal --kill-after --stop --warn --idle --require \
+                if contains -- $words[$i] -s -k --signal --kill-after --stop --warn --idle --lifeline --require \
                                 --stdout --stderr --report --events --timeline -r --rewrite -e --success
                         set i (math $i + 1)
                 end
@@ -56,6 +56,8 @@ complete -c curfew -n __curfew_no_operand -l stop -x -a 'INT:5s,TERM:5s leader:I
 complete -c curfew -n __curfew_no_operand -l warn -x -a 'USR1@30s USR1@5m' -d 'Send a signal before the deadline'
 complete -c curfew -n __curfew_no_operand -l idle -x -a '30s 1m 5m' -d 'No output for so long is a deadline, too'
 complete -c curfew -n __curfew_no_operand -l no-deadline -d 'There is no DURATION'
+complete -c curfew -n __curfew_no_operand -l with-parent -d 'Stop when the process that started curfew ends'
+complete -c curfew -n __curfew_no_operand -l lifeline -x -a 0 -d 'Stop when the other end of a descriptor is gone'
 complete -c curfew -n __curfew_no_operand -l leave -d 'Leave alone what COMMAND leaves running'
 complete -c curfew -n __curfew_no_operand -l wait-tree -d 'Wait for what COMMAND leaves running'
 complete -c curfew -n __curfew_no_operand -l require -x -a 'sealed tracked group' -d 'Run only if held so well'

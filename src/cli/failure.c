@@ -5,6 +5,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,12 +47,13 @@ static const char *explain_time_out(const struct failure *failure) {
         return is_early ? "its time is over already" : "its time was over before it was executed";
 }
 
-/* The signal that was the end of it, or 0: a key at the terminal has reached the command as well.
- */
+/* The signal that was the end of it, or 0: a key at the terminal has reached the command as well. A
+ * context that was cancelled by then has lost its parent or its lifeline. */
 static int signal_of(const struct failure *failure) {
         bool is_ended = failure->error == -ECANCELED || failure->error == -ECHILD;
+        int signal = is_ended ? signals_next_stop(failure->signals, failure->stops) : 0;
 
-        return is_ended ? signals_next_stop(failure->signals, failure->stops) : 0;
+        return is_ended && signal == 0 && failure->over == -ECANCELED ? SIGHUP : signal;
 }
 
 static const char *explain(const struct opts *opts, const struct failure *failure) {

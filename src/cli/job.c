@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "job.h"
 #include "account.h"
+#include "context.h"
 #include "failure.h"
 #include "files.h"
 #include "inherit.h"
@@ -89,26 +90,6 @@ static void job_deinit(struct job *job) {
         files_close(&job->files);
 }
 
-/* The time that curfew itself has been given is the upper limit of what it gives. */
-static int make_context(const struct opts *opts, struct curfew_ctx **ret) {
-        struct curfew_ctx *outer;
-        int r = curfew_ctx_from_environment(NULL, &outer);
-
-        if (r < 0)
-                return r;
-        if (r > 0)
-                say("CURFEW_DEADLINE is ignored: '%s' is no time on CLOCK_MONOTONIC, in "
-                    "nanoseconds",
-                        getenv("CURFEW_DEADLINE"));
-
-        if (opts->duration == 0)
-                r = curfew_ctx_with_cancel(outer, ret);
-        else
-                r = curfew_ctx_with_timeout_cause(outer, opts->duration, 0, "deadline", ret);
-        curfew_ctx_unref(outer);
-        return r;
-}
-
 static int open_signals(struct job *job, const struct self *self) {
         sigset_t also;
         int r;
@@ -148,6 +129,9 @@ static int job_init(struct job *job, const struct opts *opts) {
         r = files_open(opts, &job->files);
         if (r < 0)
                 return r;
+        r = context_make(opts, &job->ctx);
+        if (r < 0)
+                return r;
 
         self_read(&self);
         job->is_init = opts->init || init_is_ours();
@@ -159,8 +143,6 @@ static int job_init(struct job *job, const struct opts *opts) {
         r = inherit_find(self.n_fds, &job->inherited);
         if (r >= 0)
                 r = open_signals(job, &self);
-        if (r >= 0)
-                r = make_context(opts, &job->ctx);
         if (r >= 0 && opts->idle > 0)
                 r = relay_new(&job->files, &job->relay);
         if (r >= 0)

@@ -5,9 +5,11 @@
 #include "status.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Where they are the same, the options are GNU timeout's, and so is the last of two winning. */
 
@@ -16,6 +18,8 @@ enum {
         KEY_WARN,
         KEY_IDLE,
         KEY_NO_DEADLINE,
+        KEY_WITH_PARENT,
+        KEY_LIFELINE,
         KEY_LEAVE,
         KEY_WAIT_TREE,
         KEY_REQUIRE,
@@ -36,6 +40,8 @@ static const struct parse_option options[] = {
         { KEY_WARN, "warn", "SIGNAL@DURATION", "send a signal so long before the deadline" },
         { KEY_IDLE, "idle", "DURATION", "no output for so long is a deadline, too" },
         { KEY_NO_DEADLINE, "no-deadline", NULL, "there is no DURATION, only COMMAND" },
+        { KEY_WITH_PARENT, "with-parent", NULL, "stop when the process that started curfew ends" },
+        { KEY_LIFELINE, "lifeline", "FD", "stop when the other end of this pipe is gone" },
         { KEY_LEAVE, "leave", NULL, "leave alone what COMMAND leaves running, or" },
         { KEY_WAIT_TREE, "wait-tree", NULL, "wait for it (default: stop it after a second)" },
         { KEY_REQUIRE, "require", "GUARANTEE", "run only if held so well: sealed, tracked, group" },
@@ -199,6 +205,27 @@ static int set_guarantee(struct opts *opts, const char *value) {
         return -EINVAL;
 }
 
+/* As early as can be: who ends after this is missed by nobody. */
+static int set_parent(struct opts *opts) {
+        opts->parent = getppid();
+        if (opts->parent != 0)
+                return 0;
+        say("'--with-parent' sees no parent: it is outside of this PID namespace");
+        return -EINVAL;
+}
+
+static int set_lifeline(struct opts *opts, const char *value) {
+        char *end;
+        long fd = strtol(value, &end, 10);
+
+        if (*value < '0' || *value > '9' || *end || fd > INT_MAX) {
+                say("invalid descriptor '%s' for '--lifeline': a number, such as 0", value);
+                return -EINVAL;
+        }
+        opts->lifeline = (int)fd;
+        return 0;
+}
+
 static void set_leftovers(struct opts *opts, int key) {
         opts->leftovers = key == KEY_LEAVE ? OPTS_LEAVE : OPTS_WAIT;
 }
@@ -235,6 +262,8 @@ static int apply(struct parser *parser, int key, const char *value) {
         case KEY_WARN: return set_warn(opts, value);
         case KEY_IDLE: return parse_duration(value, "idle", &opts->idle);
         case KEY_NO_DEADLINE: opts->no_deadline = true; break;
+        case KEY_WITH_PARENT: return set_parent(opts);
+        case KEY_LIFELINE: return set_lifeline(opts, value);
         case KEY_LEAVE:
         case KEY_WAIT_TREE: set_leftovers(opts, key); break;
         case KEY_REQUIRE: return set_guarantee(opts, value);
@@ -371,7 +400,7 @@ static int settle_init(const struct opts *opts) {
 
 int opts_parse(char *const argv[], struct opts *ret) {
         struct parser parser = {
-                .opts = { .line = argv, .stop = { { .signal = SIGTERM } } },
+                .opts = { .line = argv, .stop = { { .signal = SIGTERM } }, .lifeline = -1 },
                 .parse = {
                         .options = options,
                         .n_options = N_OPTIONS,

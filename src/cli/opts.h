@@ -43,6 +43,8 @@ struct opts {
         /* What a signal is passed on as: 0 as it is, OPTS_DROP not at all. */
         uint8_t rewrite[RAWSIG_LAST + 1];
         uint32_t successes[8]; /* statuses that count as 0, the lowest bit is number 0 */
+        pid_t parent;          /* whose end is the command's, or 0 */
+        int lifeline;          /* the descriptor whose hanging up is, or -1 */
         bool limits_stop;      /* the plan's times were given, and aren't the default */
         bool group;            /* signals are passed on to the command's group */
         bool no_deadline;      /* there is no duration */

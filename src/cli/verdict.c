@@ -6,7 +6,8 @@
  * At its deadline a command has timed out, whatever it made of being stopped; that it had to be
  * killed is told apart. Else the command's own end is passed on, also the signal that it died of.
  * But if the program was interrupted and the command didn't choose to exit, it dies of the same
- * interruption: a shell's loop, for instance, goes on after a status and ends after that.
+ * interruption: a shell's loop, for instance, goes on after a status and ends after that. A parent
+ * that has ended and a lifeline that has hung up are what SIGHUP says.
  *
  * A command that had ended before any of that has come to an end of its own, whatever it has left
  * to be stopped. Only where that was to be waited for (--wait-tree), what was left timed out; if
@@ -98,9 +99,9 @@ int verdict_status(const struct curfew_result *result, const struct opts *opts, 
                 return command_status(result);
         if (late)
                 return was_killed(result) ? STATUS_SIGNAL + SIGKILL : STATUS_TIMED_OUT;
-        if (stopped_by != 0 && result->reason == CURFEW_REASON_CANCELLED &&
-                result->status != CURFEW_STATUS_EXITED)
-                return -stopped_by;
+        if (result->reason == CURFEW_REASON_CANCELLED && result->status != CURFEW_STATUS_EXITED &&
+                (stopped_by != 0 || result->cause.code != VERDICT_IDLE_CODE))
+                return -(stopped_by ?: SIGHUP);
         if (result->status == CURFEW_STATUS_SIGNALED)
                 return -result->code;
         return command_status(result);
