@@ -81,10 +81,10 @@ outside() {
 # a quiet machine), so there is room.
 expect 12 -- group start "$tiny"
 expect 84 -f -- group start "$tiny"
-expect 16 -- cgroup start "$tiny"
+expect 18 -- cgroup start "$tiny"
 expect 22 -- keeper start "$tiny"
 expect 32 -- group stop /bin/sleep 100
-expect 40 -- cgroup stop /bin/sleep 100
+expect 44 -- cgroup stop /bin/sleep 100
 expect 64 -- keeper stop /bin/sleep 100
 per_mib 10 capture
 per_mib 10 call

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,8 +23,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -136,6 +140,32 @@ static int verb_daemon(int argc, char *argv[]) {
                 ready();
                 syscall(__NR_close_range, 0, ~0U, 0);
         }
+        hold();
+}
+
+/* owner MIB LOCK: a daemon that has so much memory, a lock on that file, and a port, which it
+ * names. */
+static int verb_owner(int argc, char *argv[]) {
+        struct sockaddr_in address = { .sin_family = AF_INET };
+        socklen_t length = sizeof(address);
+        size_t size = (size_t)(argc > 3 ? atoi(argv[2]) : 1) << 20;
+        int fd, port;
+        char *memory;
+
+        if (argc < 4 || !detach())
+                hold();
+        fd = open(argv[3], O_RDONLY | O_CLOEXEC);
+        port = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (memory == MAP_FAILED || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+                bind(port, (struct sockaddr *)&address, length) < 0 || listen(port, 1) < 0 ||
+                getsockname(port, (struct sockaddr *)&address, &length) < 0)
+                cannot();
+        madvise(memory, size, MADV_NOHUGEPAGE);
+        memset(memory, 1, size);
+        ready();
+        say(ntohs(address.sin_port));
         hold();
 }
 
@@ -676,6 +706,7 @@ static const struct {
         int (*fn)(int argc, char *argv[]);
 } verbs[] = {
         { "daemon", verb_daemon },
+        { "owner", verb_owner },
         { "chain", verb_chain },
         { "families", verb_families },
         { "phoenix", verb_phoenix },

@@ -185,17 +185,14 @@ void life_ask(struct life *life) {
 }
 
 static bool is_empty(struct life *life) {
-        _cleanup_(close_fdp) int group = -1;
         int r;
 
         if (life->children)
                 return children_reap(life->children) == -ECHILD;
-        if (life->events < 0) {
-                group = open_group(life);
-                life->events = group < 0 ? group : cgroup_open_events(group);
-        }
+        if (life->events < 0)
+                life->events = cgroup_open_events(KEEPER_GROUPS, life->ward.cgroup);
         r = cgroup_is_populated(life->events);
-        return r == 0 || r == -ENODEV;
+        return r == 0 || r == -ENODEV || r == -ENOENT;
 }
 
 void life_advance(struct life *life) {

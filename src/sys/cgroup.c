@@ -23,6 +23,12 @@
  * on 6.18: so who kills looks again, and repeats it until the group is empty. Before 5.14 the list
  * is killed.
  *
+ * Empty is what cgroup.events calls so. From Linux 7.0.9 on a group can be removed as soon as all
+ * that is in it has begun to exit, which may have its memory, its locks and its ports for a good
+ * while yet; and before that the removal waits for them, where nothing ends the wait, and 7.0 may
+ * wait for a process that the caller is to reap. So nothing is removed that hasn't been empty
+ * before.
+ *
  * The leader alone, which most groups are, has a pidfd already, and nothing has to be looked up. It
  * is frozen all the same: nothing else would keep it from forking between the look and the signal.
  *
@@ -35,6 +41,8 @@
 #define MAX_WALKS   64
 #define FREEZE_TIME (CLOCK_SEC / 4)
 #define FIRST_PAUSE (CLOCK_SEC / 20000)
+#define LAST_BREATH (CLOCK_SEC / 10)
+#define EVENTS      "cgroup.events"
 
 static int open_file(int group, const char *name, int flags) {
         return (int)sys_call(SYS_openat, group, name, flags | O_CLOEXEC);
@@ -88,11 +96,7 @@ static void remove_below(int group, unsigned depth) {
 }
 
 int cgroup_remove(int parent, const char *name) {
-        return (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
-}
-
-static int remove_all(int parent, const char *name) {
-        int r = cgroup_remove(parent, name);
+        int r = (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
 
         if (r == -EBUSY) {
                 int fd = cgroup_open(parent, name);
@@ -101,13 +105,16 @@ static int remove_all(int parent, const char *name) {
                         return fd;
                 remove_below(fd, 0);
                 sys_call(SYS_close, fd);
-                r = cgroup_remove(parent, name);
+                r = (int)sys_call(SYS_unlinkat, parent, name, AT_REMOVEDIR);
         }
         return r;
 }
 
-int cgroup_open_events(int group) {
-        return open_file(group, "cgroup.events", O_RDONLY);
+int cgroup_open_events(int parent, const char *name) {
+        char path[CGROUP_NAME_MAX + sizeof(EVENTS)];
+
+        dir_append(dir_append(path, name), "/" EVENTS);
+        return open_file(parent, path, O_RDONLY);
 }
 
 /* The value of a line "key 0" or "key 1" of the file. To read it is also what makes the next change
@@ -125,7 +132,7 @@ static int read_event(int events, const char *key) {
 }
 
 int cgroup_is_populated(int events) {
-        return read_event(events, "populated ");
+        return events < 0 ? events : read_event(events, "populated ");
 }
 
 /* There is a link to a directory from each that is in it, and two more: most groups have none. */
@@ -194,7 +201,7 @@ int cgroup_list(int group, struct proc_list *ret) {
  * not be had, and the tree would hear nothing any more but SIGKILL. */
 static bool freeze(int group, int *ret_freezer) {
         int64_t until = clock_after(clock_now(), FREEZE_TIME), left = FREEZE_TIME;
-        struct pollfd fd = { .fd = cgroup_open_events(group), .events = POLLPRI };
+        struct pollfd fd = { .fd = open_file(group, EVENTS, O_RDONLY), .events = POLLPRI };
         int64_t pause = FIRST_PAUSE;
         int frozen = -EBADF;
 
@@ -317,14 +324,44 @@ static int release(int parent, int group) {
         return r;
 }
 
-void cgroup_end(int parent, const char *name) {
-        int group = remove_all(parent, name) == -EBUSY ? cgroup_open(parent, name) : -1;
+/* Who is exiting can't be moved, and isn't listed (Linux 7.0); it is there until it is through. */
+static bool is_left(int events) {
+        int64_t until = clock_after(clock_now(), LAST_BREATH), left = LAST_BREATH;
+        struct pollfd fd = { .fd = events, .events = POLLPRI };
+        int64_t pause = FIRST_PAUSE;
 
-        if (group < 0)
-                return;
-        release(parent, group);
-        sys_call(SYS_close, group);
-        remove_all(parent, name);
+        while (cgroup_is_populated(events) > 0 && left > 0) {
+                struct timespec timeout = clock_timespec(clock_min(pause, left));
+
+                sys_call(SYS_ppoll, &fd, 1, &timeout, NULL, 0);
+                left = until - clock_now();
+                pause *= 2;
+        }
+        return cgroup_is_populated(events) != 0;
+}
+
+void cgroup_end(int parent, const char *name) {
+        int events = cgroup_open_events(parent, name), group = -1;
+
+        if (cgroup_is_populated(events) > 0)
+                group = cgroup_open(parent, name);
+        if (group >= 0) {
+                release(parent, group);
+                sys_call(SYS_close, group);
+        }
+        if (!is_left(events))
+                cgroup_remove(parent, name);
+        if (events >= 0)
+                sys_call(SYS_close, events);
+}
+
+static bool is_populated(int group) {
+        int events = open_file(group, EVENTS, O_RDONLY);
+        int r = cgroup_is_populated(events);
+
+        if (events >= 0)
+                sys_call(SYS_close, events);
+        return r != 0;
 }
 
 /* Its own name only the path tells. */
@@ -337,11 +374,11 @@ void cgroup_tidy(int parent) {
         n = sys_call(SYS_readlinkat, AT_FDCWD, link, path, sizeof(path) - 1);
         path[n > 0 ? n : 0] = 0;
         name = strrchr(path, '/');
-        if (!name || !is_ours(name + 1))
+        if (!name || !is_ours(name + 1) || is_populated(parent))
                 return;
         above = sys_call(SYS_openat, parent, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (above < 0)
                 return;
-        cgroup_remove((int)above, name + 1);
+        sys_call(SYS_unlinkat, above, name + 1, AT_REMOVEDIR);
         sys_call(SYS_close, above);
 }

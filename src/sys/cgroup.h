@@ -19,7 +19,7 @@ int cgroup_open(int parent, const char *name); /* … or a descriptor of it */
 
 /* A descriptor of its cgroup.events, which polls EPOLLPRI after a change; and whether a process is
  * in the group, or below it, now. */
-int cgroup_open_events(int group);
+int cgroup_open_events(int parent, const char *name);
 int cgroup_is_populated(int events);
 
 /* All that lives in it. */
@@ -36,12 +36,12 @@ void cgroup_thaw(int group);
  * what is born there then dies at once). */
 int cgroup_kill(int group);
 
-/* Unless something lives there, or has made a group there. */
+/* It has been empty: remove it, with the groups in it. */
 int cgroup_remove(int parent, const char *name);
 
 /* The directory is another curfew's group, which could not be removed because of what was made in
  * it: remove it, unless somebody lives there. Nothing happens to any other. */
 void cgroup_tidy(int parent);
 
-/* Remove it, with the groups in it. What lives there, if anything, is moved to the parent first. */
+/* Let go of it: what lives there, if anything, is moved to the parent, and it is removed. */
 void cgroup_end(int parent, const char *name);

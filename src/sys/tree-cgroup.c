@@ -15,6 +15,8 @@
  * is none any more, and a name is never used twice. So there is no moment at which a host that is
  * killed leaves a group, or what is in it, behind.
  *
+ * Empty it is when the kernel says so, not when it could be removed (cgroup.c).
+ *
  * That the group has emptied the kernel tells at once, but not within 10 ms (with a slow clock, 20)
  * of what it told before, such as the freezing and the thaw of a step. What a signal ends mostly
  * ends sooner; so after a step the group is also looked at a few times, at growing distances.
@@ -107,8 +109,11 @@ static void deinit(struct tree *tree) {
                 loop_remove(tree->loop, &tree->events_io);
         tree->events = close_fd(tree->events);
 
-        if (!tree->removed)
+        if (!tree->removed) {
+                spares_make_room(&forest->spares);
                 cgroup_end(forest->kit.groups, name_of(tree));
+                spares_fill(&forest->spares);
+        }
         if (tree->ward != TREE_NO_WARD)
                 forest_release_ward(forest, tree->ward);
         tree->ward = TREE_NO_WARD;
@@ -168,41 +173,43 @@ static int list(struct tree *tree, struct proc_list *ret) {
         return group < 0 ? group : cgroup_list(group, ret);
 }
 
-static int watch_events(struct tree *tree) {
-        _cleanup_(close_fdp) int group = -1;
-        _cleanup_(close_fdp) int events = -1;
+static int watch(struct tree *tree, int *events) {
         int r;
 
-        group = open_group(tree);
-        if (group < 0)
-                return group;
-        events = clone_raise(cgroup_open_events(group));
-        if (events < 0)
-                return events;
-        r = loop_add(tree->loop, &tree->events_io, events, EPOLLPRI);
+        *events = clone_raise(*events);
+        r = loop_add(tree->loop, &tree->events_io, *events, EPOLLPRI);
         if (r == 0)
-                tree->events = steal_fd(&events);
+                tree->events = steal_fd(events);
         return r;
 }
 
-/* A group that nothing is left in can be removed: that tells most of them at the first look. */
+/* Most have ended by the first look, and then nothing has to be watched. */
+static int look_first(struct tree *tree) {
+        _cleanup_(close_fdp) int events = -1;
+        int r;
+
+        events = cgroup_open_events(tree->forest->kit.groups, name_of(tree));
+        r = cgroup_is_populated(events);
+        if (r <= 0)
+                return r;
+        r = watch(tree, &events);
+        return r < 0 ? r : 1;
+}
+
 static int is_empty(struct tree *tree) {
         int r = 0;
 
-        if (tree->events < 0)
-                tree->removed = cgroup_remove(tree->forest->kit.groups, name_of(tree)) == 0;
         if (tree->removed)
                 return 1;
-
-        if (tree->events < 0)
-                r = watch_events(tree);
-        if (r == 0)
-                r = cgroup_is_populated(tree->events);
-        if (r == -ENOENT || r == -ENODEV) /* somebody else has removed it, which takes that */
+        r = tree->events < 0 ? look_first(tree) : cgroup_is_populated(tree->events);
+        if (r == 0 || r == -ENOENT || r == -ENODEV) { /* or somebody else has removed it */
+                tree->removed = r < 0 ||
+                                cgroup_remove(tree->forest->kit.groups, name_of(tree)) == 0;
                 return 1;
+        }
         if (r > 0 && tree->n_looks <= MAX_LOOKS)
                 ++tree->n_looks;
-        return r < 0 ? r : r == 0;
+        return r < 0 ? r : 0;
 }
 
 static int64_t pause_of(const struct tree *tree) {
