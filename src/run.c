@@ -59,13 +59,26 @@ static void unhook(struct curfew_run *run) {
         tree_deinit(&run->tree);
 }
 
+static void note_exit(struct curfew_result *result, const struct child_exit *how) {
+        result->status = how->status;
+        result->code = how->code;
+        result->core_dumped = how->core_dumped;
+        result->usage = child_rusage(&how->usage);
+        result->usage_known = how->usage_known;
+}
+
 /* A leader that SIGKILL doesn't end, stuck in the kernel, is reaped whenever it does end; till then
  * its run waits in the supervisor's list of lost ones. Another's child is not ours to reap. */
 static bool release_leader(struct curfew_run *run) {
+        struct child_exit how;
+
         if (!run->leader_gone)
                 return !run->tree.leader_is_ours;
-        if (!run->child.reaped)
-                child_reap(&run->child);
+        /* Before Linux 5.17 only who reaps it hears of the end of all its threads, others of the
+         * first one's. */
+        if (!run->child.reaped && child_take(&run->child, &how) > 0 &&
+                how.status != CURFEW_STATUS_UNKNOWN)
+                note_exit(run->result, &how);
         return true;
 }
 
@@ -198,11 +211,7 @@ static void look_at_leader(struct curfew_run *run) {
 
         run->leader_gone = true;
         run->leader_unwatchable = false;
-        result->status = how.status;
-        result->code = how.code;
-        result->core_dumped = how.core_dumped;
-        result->usage = child_rusage(&how.usage);
-        result->usage_known = how.usage_known;
+        note_exit(result, &how);
         result->exited = since_start(run);
 
         loop_remove(&run->sup->loop, &run->exit_io);

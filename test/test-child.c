@@ -321,7 +321,9 @@ static void test_leader_thread_gone(void) {
         assert_eq(child_signal(&child, 0), 0);
         assert_eq(child_reap(&child), -EAGAIN);
         close(in[1]);
-        assert_eq(end_of(&child).code, 7);
+        trial_wait(&child);
+        assert_eq(child_take(&child, &how), 1);
+        assert_eq(how.code, 7);
         child_deinit(&child);
         close(in[0]);
         close(out[0]);

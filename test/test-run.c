@@ -295,6 +295,22 @@ static void test_extra_descriptor(void) {
         close(other);
 }
 
+/* The status is that of the process, whichever thread was the first to end. */
+static void test_first_thread_ends_first(void) {
+        static const enum curfew_backend backends[] = { CURFEW_BACKEND_ANY, CURFEW_BACKEND_GROUP };
+
+        for (size_t i = 0; i < 2; ++i) {
+                struct curfew_result res = run(&(struct curfew_cmd){
+                        .argv = (const char *[]){ "probe", "outlive", NULL },
+                        .path = getenv("PROBE"),
+                        .backend = backends[i],
+                });
+
+                assert_exited(res, 7);
+                curfew_result_deinit(&res);
+        }
+}
+
 static void *own_fd_3(void *arg) {
         int number = *(int *)arg, ends[2];
 
@@ -638,6 +654,7 @@ int main(void) {
         test_pwd();
         test_files();
         test_callback();
+        test_first_thread_ends_first();
         test_groups();
         test_join_group();
         test_own_identity();

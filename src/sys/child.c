@@ -19,9 +19,10 @@
  *    before, the status is lost and called unknown;
  *  - what it has used: only waitid(2).
  *
- * Looking at it doesn't reap it (WNOWAIT): as a zombie it keeps its number, and its process
- * group's, from being given to another. __WALL: one that died before it executed has no exit
- * signal.
+ * Looking at it doesn't reap it (WNOWAIT), and before Linux 5.17 tells how its first thread ended,
+ * which is how it all did unless that one was gone before the others. As a zombie it keeps its
+ * number, and its process group's, from being given to another. __WALL: one that died before it
+ * executed has no exit signal.
  */
 
 struct pidfd_info_v0 {
