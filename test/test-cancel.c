@@ -50,6 +50,12 @@ static void fixture_end(struct fixture *f) {
         assert_no_children();
 }
 
+static int cancel_when_heard(void *ctx, const void *data, size_t size) {
+        (void)data, (void)size;
+        curfew_ctx_cancel(ctx);
+        return 0;
+}
+
 static void *cancel_it(void *ctx) {
         curfew_ctx_cancel_cause(ctx, 7, "the operator said so");
         return NULL;
@@ -128,16 +134,18 @@ static void test_own_exit_after_harmless_step(void) {
 
 /* go 88: a chatty grandchild that holds the output. */
 static void test_kill_with_chatty_grandchild(void) {
-        struct curfew_ctx *ctx = timeout_ctx(CURFEW_SEC / 5);
+        struct curfew_ctx *ctx = cancel_ctx();
         struct curfew_result res = run_ctx(
                 ctx, &(struct curfew_cmd){
-                             .argv = SH("(while :; do echo noise; sleep 0.01; done) & sleep 300"),
+                             .argv = SH("(while :; do echo noise; echo >&2; sleep 0.01; done) &"
+                                        "sleep 300"),
                              .out = { CURFEW_CAPTURE },
+                             .err = { CURFEW_CALLBACK, .fn = cancel_when_heard, .arg = ctx },
                              .stop = { { SIGKILL } },
                      });
 
         assert_signaled(res, SIGKILL);
-        assert_eq(res.reason, CURFEW_REASON_DEADLINE);
+        assert_eq(res.reason, CURFEW_REASON_CANCELLED);
         assert_eq(res.end, CURFEW_END_EMPTY);
         assert_lt(res.wall, SOON);
         assert_gt(res.out.size, 0);
@@ -172,10 +180,11 @@ static void test_grandchild_holds_the_pipe(void) {
 
 /* go 90 */
 static void test_ignored_signal_is_followed_by_kill(void) {
-        struct curfew_ctx *ctx = timeout_ctx(CURFEW_SEC / 10);
+        struct curfew_ctx *ctx = cancel_ctx();
         struct curfew_result res = run_ctx(
                 ctx, &(struct curfew_cmd){
-                             .argv = SH("trap '' INT; while :; do sleep 1; done"),
+                             .argv = SH("trap '' INT; echo ready; while :; do sleep 1; done"),
+                             .out = { CURFEW_CALLBACK, .fn = cancel_when_heard, .arg = ctx },
                              .stop = { { SIGINT, CURFEW_TREE, CURFEW_SEC / 5 } },
                      });
 
@@ -217,11 +226,12 @@ static void test_handled_signal(void) {
 
 /* go 92: last words of any length arrive whole. */
 static void test_last_words(void) {
-        struct curfew_ctx *ctx = timeout_ctx(CURFEW_SEC / 5);
+        struct curfew_ctx *ctx = cancel_ctx();
         struct curfew_result res = run_ctx(ctx,
                 &(struct curfew_cmd){
                         .argv = SH("trap 'yes | head -c 300000 >&2; echo end >&2; exit 2' QUIT;"
-                                   "while :; do sleep 0.01; done"),
+                                   "echo ready; while :; do sleep 0.01; done"),
+                        .out = { CURFEW_CALLBACK, .fn = cancel_when_heard, .arg = ctx },
                         .err = { CURFEW_CAPTURE },
                         .stop = { { SIGQUIT, CURFEW_LEADER, SOON } },
                 });
