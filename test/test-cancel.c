@@ -442,13 +442,21 @@ static void test_trouble_no_grace_written(void) {
 
 /* The fourth: the cause is lost, and a non-zero exit hides the deadline. */
 static void test_trouble_cause_and_status(void) {
+        int64_t timeout = CURFEW_SEC / 10;
         struct curfew_ctx *ctx = NULL;
-        struct curfew_result res;
+        struct curfew_result res = { 0 };
 
-        assert_eq(curfew_ctx_with_timeout_cause(NULL, CURFEW_SEC / 5, 42, "budget spent", &ctx), 0);
-        res = run_ctx(
-                ctx, &(struct curfew_cmd){
-                             .argv = SH("trap 'exit 3' TERM; while :; do sleep 0.01; done") });
+        do { /* until that is long enough here for the shell to be ready */
+                curfew_result_deinit(&res);
+                curfew_ctx_unref(ctx);
+                timeout *= 2;
+                assert_eq(
+                        curfew_ctx_with_timeout_cause(NULL, timeout, 42, "budget spent", &ctx), 0);
+                res = run_ctx(
+                        ctx, &(struct curfew_cmd){ .argv = SH("trap 'exit 3' TERM; echo ready; "
+                                                              "while :; do sleep 0.01; done"),
+                                     .out = { CURFEW_CAPTURE } });
+        } while (res.out.size == 0);
         assert_exited(res, 3);
         assert_eq(res.reason, CURFEW_REASON_DEADLINE);
         assert_eq(res.cause.code, 42);

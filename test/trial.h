@@ -137,7 +137,7 @@ static inline void trial_apart(void (*fn)(void)) {
 
         assert_ge(pid, 0);
         if (pid == 0) {
-                test_bound(240);
+                test_bound(60);
                 fn();
                 exit(0);
         }

@@ -400,7 +400,7 @@ static inline void part_start(struct part *part, const char *user, uid_t uid, ui
         part->pid = fork();
         assert_ge(part->pid, 0);
         if (part->pid == 0) {
-                test_bound(villain_rounds(240) + 300);
+                test_bound(villain_rounds(240) + 60);
                 become(place, uid);
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 fn(place);
