@@ -5,15 +5,15 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 
-all: build/build.ninja
+all: configured
 	@ninja -C build product
 
-build/build.ninja:
-	@scripts/setup build
-	meson setup build
+configured:
+	@[ -e build/build.ninja ] || scripts/setup build
+	@scripts/configure build
 
 # One file that needs no other and has all of the program, for containers.
-static: build/build.ninja
+static: configured
 	@ninja -C build curfew-static
 
 demo: all
@@ -37,7 +37,7 @@ soak: all
 
 bench: all
 	@scripts/setup bench
-	@meson setup --reconfigure build >/dev/null
+	@scripts/configure build
 	@bench/run
 
 format:
@@ -50,4 +50,4 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all static demo check check-kernels soak bench format install clean
+.PHONY: all configured static demo check check-kernels soak bench format install clean
