@@ -43,9 +43,8 @@ bench: all
 format:
 	@scripts/sources | xargs clang-format -i
 
-install: all
-	meson configure build -Dprefix=$(abspath $(PREFIX))
-	DESTDIR=$(DESTDIR) meson install -C build
+install:
+	@scripts/install "$(PREFIX)" "$(DESTDIR)"
 
 clean:
 	rm -rf build
