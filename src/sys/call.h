@@ -19,6 +19,11 @@
 #define SYS_close_range __NR_close_range
 #endif
 
+/* The same, but for 5.8. */
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 __NR_faccessat2
+#endif
+
 /* What a call that maps memory returns, as a pointer; or NULL. */
 static inline void *sys_pointer(long r) {
         return r < 0 && r > -4096 ? NULL : (void *)r; /* NOLINT(performance-no-int-to-ptr) */

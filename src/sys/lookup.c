@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sys/lookup.h"
+#include "sys/call.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -7,12 +8,13 @@
 
 #define DEFAULT_PATH "/bin:/usr/bin" /* as confstr(3) and execvp(3) have it, with any C library */
 
-/* As an exec would, with the effective ids; and where a filter forbids the question, by the mode.
+/* As an exec would, with the effective ids, and where a filter forbids the question, by the mode.
+ * The kernel is asked, since glibc before 2.33 asks it about the real ids.
  */
 static bool may_execute(const char *path, const struct stat *st) {
-        if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
-                return true;
-        return (errno == ENOSYS || errno == EPERM) && (st->st_mode & 0111);
+        long r = sys_call(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
+
+        return r == 0 || ((r == -ENOSYS || r == -EPERM) && (st->st_mode & 0111));
 }
 
 /* What "", "." and ".." lead to is a directory, if anything. */

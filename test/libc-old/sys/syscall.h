@@ -3,3 +3,4 @@
 
 /* As in glibc before 2.33. */
 #undef SYS_close_range
+#undef SYS_faccessat2
