@@ -92,8 +92,8 @@ run --stop group:USR1 -v .1 sleep 1000; status 124; err '*USR1*by step 1 (USR1)'
 ### What -v says.
 
 run -v 10 true; status 0
-err "curfew: command 'true' exited after 0.*s
-curfew: command 'true': exit status 0; nothing left after 0.*s"
+err "curfew: command 'true' exited after *s
+curfew: command 'true': exit status 0; nothing left after *s"
 checks=$((checks + 1))
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
         "$curfew" -v .05 sleep 1000
@@ -101,7 +101,7 @@ done 2>&1 | awk '/exited after/ { exited = $NF + 0 }
         /nothing left after/ { sub(",? by step.*", ""); if ($NF + 0 < exited) early++ }
         END { exit early > 0 }' || fail 'nothing was left before the command had exited'
 run -v -s HUP .5 sh -c 'sleep 1000 & sleep 1000'; status 124
-err "curfew: sending signal HUP to command 'sh' after 0.*s (deadline), [123] process*
+err "curfew: sending signal HUP to command 'sh' after *s (deadline), [123] process*
 curfew: command 'sh' exited after *s
 curfew: command 'sh': *; nothing left after *s, by step * (*)"
 run -v .1 "$(printf 'no\nsuch')"; err "curfew: cannot run 'no?such': *"
@@ -436,11 +436,12 @@ if unshare -pf --mount-proc true 2>/dev/null; then
         exited 4
 
         # As pid 1 it needs no telling, reaps what isn't its command's, and asks that before it ends.
-        "$curfew" 60 unshare -pf --mount-proc "$curfew" -s USR1 0 \
+        "$curfew" 60 sh -c 'echo $$ >pid; exec unshare -pf --mount-proc "$@"' sh "$curfew" -s USR1 0 \
                 sh -c 'echo >ready; read -r _ <go; exit 5' &
         container=$!
         while ! read -r _ <ready; do :; done 2>/dev/null
-        init=$(pgrep -f "^$curfew -s USR1 0")
+        pid=$(cat pid)
+        read -r init </proc/"$pid"/task/"$pid"/children
         nsenter -t "$init" -p -m sh -c 'cd "$1"; (sh -c "exit 1" &)
                 trap "echo asked >left; exit" USR1
                 sh -c "echo >again; exec sleep 1000" & wait' sh "$dir" &
