@@ -5,6 +5,7 @@ Nothing waits for time to pass: what is typed next depends on what has been show
 FIFO. PATIENCE only catches a hang.
 """
 
+import atexit
 import os
 import pty
 import re
@@ -140,6 +141,19 @@ class Terminal:
         _, status = os.waitpid(self.pid, 0)
         self.pid = 0
         return os.waitstatus_to_exitcode(status)
+
+
+def share(path, *others):
+    """A copy of it, and of what it wants beside it, which everybody can execute, wherever it is itself, and
+    a shell needs no quotes for."""
+    folder = tempfile.mkdtemp(prefix="curfew-test-")
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    for name in (os.path.basename(path), *others):
+        beside = os.path.join(os.path.dirname(os.path.abspath(path)), name)
+        if os.path.exists(beside):
+            shutil.copy(beside, folder)
+    return os.path.join(folder, os.path.basename(path))
 
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -522,6 +522,10 @@ static void doctor_without_clone3(void) {
         pid_t pid;
 
         assert_true(curfew);
+        if (access(curfew, X_OK) < 0) {
+                fprintf(stderr, "skipped: who isn't root can't execute the program: %s\n", curfew);
+                return;
+        }
         assert_eq(pipe2(ends, O_CLOEXEC), 0);
         trial_forbid(SYS_clone3, refusal);
         pid = fork();
