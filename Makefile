@@ -4,6 +4,7 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
+SUITE   ?= bookworm
 
 all: configured
 	@ninja -C build product
@@ -30,6 +31,11 @@ check-kernels: all
 	@ninja -C build meson-test-prereq bench/tree >/dev/null
 	@scripts/check-kernels
 
+# The same on a new Debian, in a folder.
+check-debian:
+	@scripts/setup debian
+	@scripts/check-debian $(SUITE)
+
 # The tests that play the same many times, 10,000 times.
 soak: all
 	@scripts/setup check
@@ -49,4 +55,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all configured static demo check check-kernels soak bench format install clean
+.PHONY: all configured static demo check check-kernels check-debian soak bench format install clean
