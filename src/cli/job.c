@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "job.h"
 #include "account.h"
+#include "command.h"
 #include "context.h"
 #include "failure.h"
 #include "files.h"
@@ -10,7 +11,6 @@
 #include "record.h"
 #include "relay.h"
 #include "say.h"
-#include "script.h"
 #include "self.h"
 #include "signals.h"
 #include "status.h"
@@ -161,50 +161,24 @@ static int64_t earlier(int64_t a, int64_t b) {
         return a < b ? a : b;
 }
 
-static int start(struct job *job, const char *const argv[], enum curfew_stage *ret_stage) {
-        const struct opts *opts = job->opts;
-        struct curfew_cmd cmd = {
-                .argv = argv,
-                .in = { CURFEW_INHERIT },
-                .out = { job->relay ? CURFEW_PIPE : CURFEW_FD, .fd = job->files.out },
-                .err = { job->relay ? CURFEW_PIPE : CURFEW_FD, .fd = job->files.err },
-                .pgid = shares_group(job) ? CURFEW_SAME_GROUP : 0,
-                .sigignore = &job->ignored,
-                .until = opts->leftovers == OPTS_LEAVE ? CURFEW_UNTIL_EXIT : CURFEW_UNTIL_EMPTY,
-                .linger = opts->leftovers == OPTS_WAIT ? CURFEW_FOREVER : 0,
-                .guarantee = opts->guarantee,
-                .fds = job->inherited.fds,
-                .n_fds = job->inherited.n,
-                .give_up = signals_have_stop,
-                .data = &job->stops,
-        };
-
-        if (job->files.are_one)
-                cmd.err.kind = CURFEW_TO_STDOUT;
-        if (opts->group)
-                init_give_terminal(&cmd);
-        memcpy(cmd.stop, opts->stop, sizeof(cmd.stop));
-        job->warn_at = warning_time(&opts->warn, job->ctx);
-        if (curfew_ctx_deadline(job->ctx) != CURFEW_FOREVER)
-                waker_set(&job->waker, curfew_ctx_deadline(job->ctx));
-        return curfew_start(job->sup, job->ctx, &cmd, ret_stage, &job->run);
-}
-
-static int start_by_shell(struct job *job, enum curfew_stage *ret_stage) {
-        const char **shell = script_argv(NULL, job->opts->argv);
-        int r = shell ? start(job, shell, ret_stage) : -ENOMEM;
-
-        free(shell);
-        return r;
-}
-
 /* 0, or the exit status, or the negative number of the signal to die of. */
 static int job_start(struct job *job) {
+        const struct command command = {
+                .opts = job->opts,
+                .files = &job->files,
+                .inherited = &job->inherited,
+                .ignored = &job->ignored,
+                .stops = &job->stops,
+                .shares_group = shares_group(job),
+                .has_pipes = job->relay,
+        };
         enum curfew_stage stage = CURFEW_STAGE_NONE;
-        int r = start(job, job->opts->argv, &stage);
+        int r;
 
-        if (r == -ENOEXEC && stage == CURFEW_STAGE_EXEC)
-                r = start_by_shell(job, &stage);
+        job->warn_at = warning_time(&job->opts->warn, job->ctx);
+        if (curfew_ctx_deadline(job->ctx) != CURFEW_FOREVER)
+                waker_set(&job->waker, curfew_ctx_deadline(job->ctx));
+        r = command_start(&command, job->sup, job->ctx, &stage, &job->run);
         if (r >= 0) {
                 job->pass.run = job->run;
                 terminal_listen(&job->terminal, job->run, job->opts->stop);
