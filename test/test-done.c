@@ -124,6 +124,19 @@ static void prepare_watched(struct pair *pair) {
         pair->fd = curfew_ctx_fd(pair->below);
 }
 
+static void prepare_merged(struct pair *pair) {
+        pair->a = with_cancel(NULL);
+        pair->b = with_cancel(NULL);
+        pair->below = merge(NULL, pair->a);
+        for (unsigned i = 0; i < 4; ++i) {
+                struct curfew_ctx *outer = merge(pair->below, pair->b);
+
+                curfew_ctx_unref(pair->below);
+                pair->below = with_cancel(outer);
+                curfew_ctx_unref(outer);
+        }
+}
+
 static void prepare_deadline(struct pair *pair) {
         pair->a = with_timeout(NULL, CURFEW_USEC * 50);
         pair->below = with_cancel(pair->a);
@@ -156,7 +169,35 @@ static void test_done_is_readable(void) {
                 0);
 }
 
-/* … and the other way round: who finds it readable finds it done. */
+/* go 17: a cause that is asked for all the time is none or the one, never half of it. */
+static void cancel_with_cause(struct pair *pair) {
+        assert_eq(curfew_ctx_cancel_cause(pair->a, 7, "seven"), 0);
+}
+
+static void ask_cause_until_done(struct pair *pair) {
+        struct curfew_cause cause;
+        unsigned n = 0;
+
+        while (curfew_ctx_cause(pair->below, &cause) == 0) {
+                pair->failures += cause.code != 0 || cause.text;
+                spin(&n);
+        }
+        pair->failures += cause.code != 7 || strcmp(cause.text, "seven") != 0;
+}
+
+static void test_cause_is_exact(void) {
+        struct pair pair = { 0 };
+
+        assert_eq(play(&(struct play){
+                          &pair, prepare_watched, cancel_with_cause, ask_cause_until_done, clear }),
+                0);
+        pair = (struct pair){ 0 };
+        assert_eq(play(&(struct play){
+                          &pair, prepare_merged, cancel_with_cause, ask_cause_until_done, clear }),
+                0);
+}
+
+/* The other way round: who finds it readable finds it done. */
 static void poll_until_readable(struct pair *pair) {
         unsigned n = 0;
 
@@ -210,19 +251,6 @@ static void test_readable_is_for_good(void) {
 
 /* When cancel returns everything below is done, below merges, too, and whoever else is just ending
  * the same: by the same way, or another. */
-static void prepare_merged(struct pair *pair) {
-        pair->a = with_cancel(NULL);
-        pair->b = with_cancel(NULL);
-        pair->below = merge(NULL, pair->a);
-        for (unsigned i = 0; i < 4; ++i) {
-                struct curfew_ctx *outer = merge(pair->below, pair->b);
-
-                curfew_ctx_unref(pair->below);
-                pair->below = with_cancel(outer);
-                curfew_ctx_unref(outer);
-        }
-}
-
 static void cancel_a_and_look(struct pair *pair) {
         curfew_ctx_cancel(pair->a);
         if (curfew_ctx_err(pair->below) == 0)
@@ -423,6 +451,7 @@ int main(void) {
         test_bound(240);
 
         test_done_is_readable();
+        test_cause_is_exact();
         test_readable_is_done();
         test_readable_is_for_good();
         test_cancel_ends_merges();
