@@ -110,8 +110,8 @@ const char *curfew_signal_name(int signal);
  * (curfew_ctx_cause), both fixed by the first event and never changed by a later one.
  *
  * Nothing watches a deadline in the background: it is compared with the clock by whoever looks
- * (err, cause, wait, after, a supervisor), and the first to see it pass finishes the context and all
- * below it, exactly as a cancel would. That may run after-functions on the thread that looked.
+ * (err, cause, wait, after, a supervisor), and the first to see it pass finishes the context and
+ * all below it, exactly as a cancel would. That may run after-functions on the thread that looked.
  *
  * All functions on contexts may be called from any thread at any time, on the same context too.
  * None blocks but curfew_ctx_wait() and curfew_after_free(), and none is for signal handlers.
@@ -187,8 +187,8 @@ struct curfew_ctx *curfew_ctx_unref(struct curfew_ctx *ctx);
 /*
  * Cancel: the context and everything below it is done when this returns, merges included, whoever
  * has ended it. The after-functions that are due by this call have been called, on this thread;
- * where another thread was first, they may still be running there. A context that is done already stays as it is; the background (NULL)
- * can't be cancelled.
+ * where another thread was first, they may still be running there. A context that is done already
+ * stays as it is; the background (NULL) can't be cancelled.
  *
  * With a cause: `text` is copied and may be NULL; `code` 0 with a NULL `text` is the plain cause.
  * -ENOMEM: cancelled, but there was no memory to keep the text; the code is kept.
@@ -246,10 +246,10 @@ int curfew_ctx_fd(struct curfew_ctx *ctx);
  * Done when poll(2) says of `fd` one of `events` (POLLIN, POLLPRI, POLLOUT, POLLRDHUP), or POLLHUP
  * or POLLERR, which always count; nothing is read. The cause is what poll(2) said.
  *
- *         POLLIN       something to read, or a hang-up: an eventfd, a pipe of your own that a signal
- *                      handler writes to, which is how a blocking curfew_run() is left
- *         POLLRDHUP    (_GNU_SOURCE) whoever was at the other end is gone, whatever is still to be
- *                      read: a client, the pipe from a parent
+ *         POLLIN       something to read, or a hang-up: an eventfd, a pipe of your own that a
+ * signal handler writes to, which is how a blocking curfew_run() is left POLLRDHUP    (_GNU_SOURCE)
+ * whoever was at the other end is gone, whatever is still to be read: a client, the pipe from a
+ * parent
  *
  * The descriptor stays the caller's, who may close it at any time: then it can end the context no
  * more. A fork of the caller that has it open keeps it from being closed.
