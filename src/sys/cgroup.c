@@ -21,7 +21,8 @@
  * To be killed it must not be frozen: a fork storm outruns the freezer. cgroup.kill (Linux 5.14)
  * reaches all at once, but for a fork that begins just then, which has been seen to survive it
  * on 6.18: so who kills looks again, and repeats it until the group is empty. Before 5.14 the list
- * is killed.
+ * is killed, and the group is told to freeze, and stays so: what is born in it is frozen before it
+ * can fork, whether or not the others have settled, and SIGKILL ends what is frozen.
  *
  * Empty is what cgroup.events calls so. From Linux 7.0.9 on a group can be removed as soon as all
  * that is in it has begun to exit, which may have its memory, its locks and its ports for a good
@@ -287,14 +288,12 @@ int cgroup_sweep(int group, struct sweep *sweep, bool blind) {
 
 int cgroup_kill(int group) {
         const struct place place = { .place = { .find = find, .blind = true }, .group = group };
-        int r = write_file(group, "cgroup.kill", "1"), freezer;
+        int r = write_file(group, "cgroup.kill", "1");
 
         if (r != -ENOENT)
                 return r;
-        freeze(group, &freezer);
-        r = sweep_kill(&place.place);
-        thaw(freezer);
-        return r;
+        write_file(group, "cgroup.freeze", "1");
+        return sweep_kill(&place.place);
 }
 
 /* How many there were. */
