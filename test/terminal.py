@@ -6,12 +6,14 @@ FIFO. PATIENCE only catches a hang.
 """
 
 import atexit
+import fcntl
 import os
 import pty
 import re
 import select
 import shutil
 import signal
+import struct
 import sys
 import tempfile
 import termios
@@ -35,7 +37,7 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
-                termios.tcsetwinsize(0, (50, 500))
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 50, 500, 0, 0))
                 self._become(argv, environment)
             finally:
                 os._exit(127)
