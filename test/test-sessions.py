@@ -146,7 +146,8 @@ def can_contain():
     return subprocess.run(argv, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-CONTAINER = "exec unshare -pf --kill-child=KILL --mount-proc "
+# Debian 11's unshare leaves INT and TERM ignored.
+CONTAINER = "exec unshare -pf --kill-child=KILL --mount-proc env --default-signal "
 
 # Five daemons that end before the server does, and which nobody waits for but pid 1.
 SERVER = """#!/bin/sh
