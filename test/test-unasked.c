@@ -158,6 +158,7 @@ static void host_dies_stopping(struct curfew *sup) {
 
         host_await_up(run, WITNESS_STAY);
         curfew_run_stop(run);
+        host_reach(PHASE_STARTED);
         pause();
 }
 
@@ -232,14 +233,15 @@ static void check_one_left(void) {
         director_collect();
 }
 
-/* How far a host has come only its witnesses tell; or it does itself. */
+/* How far a host has come its witnesses tell; or it does itself, also that it is through with a
+ * step: one that is killed within it has asked somebody, and its keeper asks again. */
 static void kill_host(pid_t host, unsigned n_up, unsigned n_term) {
         struct pollfd fd = { .events = POLLIN };
         pid_t keeper;
 
         while (WITNESS_SUM(&director.log, up) < n_up || WITNESS_SUM(&director.log, term) < n_term)
                 assert_gt(witness_read(&director.log, director.ends[0]), 0);
-        while (n_up == 0 && director.shared->phase < PHASE_STARTED)
+        while ((n_up == 0 || n_term > 0) && director.shared->phase < PHASE_STARTED)
                 sched_yield();
         keeper = director_find_keeper(host);
         assert_gt(keeper, 0);
