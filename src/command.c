@@ -127,11 +127,7 @@ static int make_environment(struct command *command, int64_t deadline) {
 static int look_up(struct command *command) {
         const struct curfew_cmd *cmd = command->cmd;
 
-        if (!cmd->path)
-                return lookup_program(cmd->argv[0], getenv("PATH"), &command->path);
-
-        command->path = strdup(cmd->path);
-        return command->path ? 0 : -ENOMEM;
+        return lookup_program(cmd->path ?: cmd->argv[0], getenv("PATH"), &command->path);
 }
 
 static int open_null(int *null) {
