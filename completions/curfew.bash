@@ -12,7 +12,7 @@ _curfew_find_command() {
                 case ${COMP_WORDS[i]} in
                 -s | -k | --signal | --kill-after | --stop | --warn | --idle | --lifeline | --require | \
                         --stdout | --stderr | --report | --events | --timeline | -r | --rewrite | \
-                        -e | --success)
+                        -e | --success | -a | --argv0)
                         [[ ${COMP_WORDS[++i]} != = ]] || ((++i))
                         ;;
                 --init | --no-deadline) has_duration=0 ;;
@@ -75,9 +75,9 @@ _curfew() {
                         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                 fi
         elif [[ $cur == -* ]]; then
-                _curfew_complete '-s -k -f -p -g -r -e -v --signal= --kill-after= --stop= --warn= --idle=
+                _curfew_complete '-s -k -f -p -a -g -r -e -v --signal= --kill-after= --stop= --warn= --idle=
                         --no-deadline --with-parent --lifeline= --leave --wait-tree --require=
-                        --foreground --preserve-status --stdout= --stderr= --report= --events=
+                        --foreground --preserve-status --argv0= --stdout= --stderr= --report= --events=
                         --timeline= --init --group --rewrite= --success= --verbose --help --version'
                 [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace
         elif ((COMP_CWORD == 1)); then

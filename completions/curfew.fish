@@ -8,7 +8,7 @@ function __curfew_operands
         set -l i 2
         while test $i -lt (count $words); and string match -q -- '-*' $words[$i]
                 if contains -- $words[$i] -s -k --signal --kill-after --stop --warn --idle --lifeline --require \
-                                --stdout --stderr --report --events --timeline -r --rewrite -e --success
+                                --stdout --stderr --report --events --timeline -r --rewrite -e --success -a --argv0
                         set i (math $i + 1)
                 end
                 set i (math $i + 1)
@@ -62,6 +62,7 @@ complete -c curfew -n __curfew_no_operand -l leave -d 'Leave alone what COMMAND 
 complete -c curfew -n __curfew_no_operand -l wait-tree -d 'Wait for what COMMAND leaves running'
 complete -c curfew -n __curfew_no_operand -l require -x -a 'sealed tracked group' -d 'Run only if held so well'
 complete -c curfew -n __curfew_no_operand -s f -l foreground -d 'Ask COMMAND alone'
+complete -c curfew -n __curfew_no_operand -s a -l argv0 -x -d 'Tell COMMAND that this is its name'
 complete -c curfew -n __curfew_no_operand -s p -l preserve-status -d 'Exit as COMMAND did even if it timed out'
 complete -c curfew -n __curfew_no_operand -l stdout -r -F -d 'Write the output there'
 complete -c curfew -n __curfew_no_operand -l stderr -r -F -d 'Write the errors there'

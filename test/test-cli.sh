@@ -71,6 +71,15 @@ run -p -s CONT .1 sh -c 'sleep 1; exit 7'; status 7
 run -p -s CONT .1 sleep 1; status 0
 run -s CONT .1 sh -c 'sleep 1; exit 7'; status 124
 
+### Its name.
+
+for args in -a --argv0= '--argv0 '; do
+        # shellcheck disable=SC2086 # one option or two words
+        got=$("$curfew" $args"another" 10 sh -c 'tr "\0" " " </proc/$$/cmdline')
+        checks=$((checks + 1))
+        case $got in "another -c "*) ;; *) fail "with $args the name is '$got'" ;; esac
+done
+
 # A stopped command hears the signal: it didn't have to be killed.
 run 1 sh -c 'kill -STOP $$; sleep 1000'; status 124
 

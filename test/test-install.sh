@@ -98,7 +98,7 @@ for name in $(nm -D --defined-only "$prefix/lib/libcurfew.so" | sed -n 's/.* [^A
 done
 
 # Options stand in the manual page as \-\-name, in fish's completion as -l name.
-for name in $("$prefix/bin/curfew" --help | grep -o -- '--[a-z-]*' | sort -u); do
+for name in $("$prefix/bin/curfew" --help | grep -o -- '--[a-z0-9-]*' | sort -u); do
         word=${name#--}
         grep -qF -- "$(printf %s "$name" | sed 's/-/\\-/g')" "$prefix/share/man/man1/curfew.1" ||
                 fail "curfew(1) lacks $name"

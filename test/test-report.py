@@ -8,6 +8,7 @@
 
 import array
 import atexit
+import errno
 import fcntl
 import json
 import os
@@ -358,6 +359,7 @@ class Verdicts(Case):
             report, events = self.run_both('10', *args, status=status)
             self.assertEqual((report['verdict'], report['exit_status']), ('failed', status))
             self.assertTrue(report['failure']['error'])
+            self.assertEqual(report['failure']['errno'], errno.ENOENT if status == 127 else errno.EACCES)
             self.assertIn(report['failure']['stage'], (stage, 'look up', 'exec'))
             self.assertEqual([event['event'] for event in events], ['end'])
             self.assertEqual((report['processes'], report['status']), ([], None))

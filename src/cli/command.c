@@ -8,12 +8,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The arguments under the name that the command is told. To be freed; NULL if there is no memory.
+ */
+static const char **name_argv(const struct opts *opts) {
+        const char **argv;
+        size_t n = 0;
+
+        while (opts->argv[n])
+                ++n;
+        argv = calloc(n + 1, sizeof(*argv));
+        if (!argv)
+                return NULL;
+        memcpy(argv, opts->argv, n * sizeof(*argv));
+        if (opts->argv0)
+                argv[0] = opts->argv0;
+        return argv;
+}
+
 static struct curfew_cmd describe(const struct command *command, const char *const argv[]) {
         const struct opts *opts = command->opts;
         const struct files *files = command->files;
         enum curfew_stream_kind kind = command->has_pipes ? CURFEW_PIPE : CURFEW_FD;
         struct curfew_cmd cmd = {
                 .argv = argv,
+                .path = opts->argv[0],
                 .in = { CURFEW_INHERIT },
                 .out = { kind, .fd = files->out },
                 .err = { files->are_one ? CURFEW_TO_STDOUT : kind, .fd = files->err },
@@ -34,17 +52,27 @@ static struct curfew_cmd describe(const struct command *command, const char *con
         return cmd;
 }
 
-int command_start(const struct command *command, struct curfew *sup, struct curfew_ctx *ctx,
-        enum curfew_stage *ret_stage, struct curfew_run **ret) {
-        const char *const *argv = command->opts->argv;
-        struct curfew_cmd cmd = describe(command, argv);
-        const char **shell;
-        int r = curfew_start(sup, ctx, &cmd, ret_stage, ret);
+/* By a shell, which finds it by its name once more. */
+static int start_script(struct curfew_cmd cmd, const struct command *command, struct curfew *sup,
+        struct curfew_ctx *ctx, struct curfew_run **ret) {
+        const char **argv = script_argv(NULL, command->opts->argv);
+        int r;
 
-        if (r != -ENOEXEC || *ret_stage != CURFEW_STAGE_EXEC)
-                return r;
-        cmd.argv = shell = script_argv(NULL, argv);
-        r = shell ? curfew_start(sup, ctx, &cmd, ret_stage, ret) : -ENOMEM;
-        free(shell);
+        cmd.path = NULL;
+        cmd.argv = argv;
+        r = argv ? curfew_start(sup, ctx, &cmd, command->ret_stage, ret) : -ENOMEM;
+        free(argv);
+        return r;
+}
+
+int command_start(const struct command *command, struct curfew *sup, struct curfew_ctx *ctx,
+        struct curfew_run **ret) {
+        const char **argv = name_argv(command->opts);
+        struct curfew_cmd cmd = describe(command, argv);
+        int r = argv ? curfew_start(sup, ctx, &cmd, command->ret_stage, ret) : -ENOMEM;
+
+        free(argv);
+        if (r == -ENOEXEC && *command->ret_stage == CURFEW_STAGE_EXEC)
+                r = start_script(cmd, command, sup, ctx, ret);
         return r;
 }

@@ -16,8 +16,9 @@ struct command {
         const sigset_t *stops;   /* signals that give up its start */
         bool shares_group;       /* with this program */
         bool has_pipes;          /* its output goes through this program */
+        enum curfew_stage *ret_stage;
 };
 
 /* As curfew_start(). What can't be executed, and has no word on by what, is run by a shell. */
 int command_start(const struct command *command, struct curfew *sup, struct curfew_ctx *ctx,
-        enum curfew_stage *ret_stage, struct curfew_run **ret);
+        struct curfew_run **ret);

@@ -85,9 +85,9 @@ void record_start(struct record *record, struct curfew_run *run, const struct cu
         (void)record, (void)run, (void)ctx;
 }
 
-void record_failure(
-        struct record *record, enum curfew_stage stage, const char *text, int64_t deadline) {
-        (void)record, (void)stage, (void)text, (void)deadline;
+void record_failure(struct record *record, enum curfew_stage stage, int error, const char *text,
+        int64_t deadline) {
+        (void)record, (void)stage, (void)error, (void)text, (void)deadline;
 }
 
 void record_look(struct record *record) {

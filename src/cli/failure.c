@@ -90,7 +90,7 @@ int failure_tell(const struct opts *opts, struct record *record, const struct fa
         const char *text = explain(opts, failure);
         int signal = signal_of(failure);
 
-        record_failure(record, failure->stage, text, failure->deadline);
+        record_failure(record, failure->stage, failure->error, text, failure->deadline);
         if (signal > 0)
                 return -signal;
         say("cannot run '%s': %s (%s)", opts->argv[0], text, curfew_stage_name(failure->stage));

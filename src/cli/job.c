@@ -74,8 +74,10 @@ struct job {
 };
 
 #define JOB_NULL                                                                                   \
-        { .files = FILES_NULL, .terminal = TERMINAL_NULL, .pass = PASS_NULL,                       \
-                .speech = SPEECH_NULL, .signals = -1 }
+        {                                                                                          \
+                .files = FILES_NULL, .terminal = TERMINAL_NULL, .pass = PASS_NULL,                 \
+                .speech = SPEECH_NULL, .signals = -1                                               \
+        }
 
 static void job_deinit(struct job *job) {
         job->run = curfew_run_free(job->run);
@@ -163,6 +165,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 /* 0, or the exit status, or the negative number of the signal to die of. */
 static int job_start(struct job *job) {
+        enum curfew_stage stage = CURFEW_STAGE_NONE;
         const struct command command = {
                 .opts = job->opts,
                 .files = &job->files,
@@ -171,14 +174,14 @@ static int job_start(struct job *job) {
                 .stops = &job->stops,
                 .shares_group = shares_group(job),
                 .has_pipes = job->relay,
+                .ret_stage = &stage,
         };
-        enum curfew_stage stage = CURFEW_STAGE_NONE;
         int r;
 
         job->warn_at = warning_time(&job->opts->warn, job->ctx);
         if (curfew_ctx_deadline(job->ctx) != CURFEW_FOREVER)
                 waker_set(&job->waker, curfew_ctx_deadline(job->ctx));
-        r = command_start(&command, job->sup, job->ctx, &stage, &job->run);
+        r = command_start(&command, job->sup, job->ctx, &job->run);
         if (r >= 0) {
                 job->pass.run = job->run;
                 terminal_listen(&job->terminal, job->run, job->opts->stop);

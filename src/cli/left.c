@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whole milliseconds, rounded down: nobody is told more than there is. But where there is none it is
- * one, never 0: what is printed goes into another command line, where the status is lost, and 0 is no
- * limit to timeout, to curl and to this program. */
+/* Whole milliseconds, rounded down: nobody is told more than there is. But where there is none it
+ * is one, never 0: what is printed goes into another command line, where the status is lost, and 0
+ * is no limit to timeout, to curl and to this program. */
 int left_main(void) {
         struct curfew_ctx *ctx;
         int64_t deadline, left;

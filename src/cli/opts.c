@@ -46,6 +46,7 @@ static const struct parse_option options[] = {
         { KEY_WAIT_TREE, "wait-tree", NULL, "wait for it (default: stop it after a second)" },
         { KEY_REQUIRE, "require", "GUARANTEE", "run only if held so well: sealed, tracked, group" },
         { 'f', "foreground", NULL, "ask COMMAND alone, and leave what it has started" },
+        { 'a', "argv0", "ARG", "tell COMMAND that this is its name" },
         { 'p', "preserve-status", NULL, "exit as COMMAND did even if it timed out" },
         { KEY_STDOUT, "stdout", "FILE", NULL },
         { KEY_STDERR, "stderr", "FILE", "write COMMAND's output there" },
@@ -276,6 +277,7 @@ static int apply(struct parser *parser, int key, const char *value) {
         case 'g': opts->group = true; break;
         case 'r': return set_rewrite(opts, value);
         case 'e': return set_success(opts, value);
+        case 'a': opts->argv0 = value; break;
         case 'p': opts->preserve_status = true; break;
         case 'f': opts->foreground = true; break;
         case 'v': opts->verbose = true; break;

@@ -32,6 +32,7 @@ struct opts {
         enum opts_mode mode;
         int64_t duration; /* 0: no deadline */
         const char *const *argv;
+        const char *argv0; /* the name that the command is told, or NULL: its own */
         char *const *line; /* all of it, the program's name first */
         struct curfew_step stop[CURFEW_MAX_STEPS];
         struct opts_warn warn;

@@ -24,9 +24,10 @@ void record_dispatch(struct record *record);
 /* The command runs. */
 void record_start(struct record *record, struct curfew_run *run, const struct curfew_ctx *ctx);
 
-/* It could not be started, and how far that got; by when it would have had to end. */
-void record_failure(
-        struct record *record, enum curfew_stage stage, const char *text, int64_t deadline);
+/* It could not be started: how far that got, what error it was (a negative errno, or 0) in what
+ * words; by when it would have had to end. */
+void record_failure(struct record *record, enum curfew_stage stage, int error, const char *text,
+        int64_t deadline);
 
 /* Something may be done to its processes now. */
 void record_look(struct record *record);

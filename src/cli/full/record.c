@@ -191,8 +191,8 @@ void record_start(struct record *record, struct curfew_run *run, const struct cu
         processes_start(&record->processes, run, started, facts->opts->argv);
 }
 
-void record_failure(
-        struct record *record, enum curfew_stage stage, const char *text, int64_t deadline) {
+void record_failure(struct record *record, enum curfew_stage stage, int error, const char *text,
+        int64_t deadline) {
         int64_t left = since(deadline, curfew_now());
 
         if (!record)
@@ -200,6 +200,7 @@ void record_failure(
         if (left < record->facts.deadline)
                 record->facts.deadline = left;
         record->facts.stage = stage;
+        record->facts.error = error;
         record->facts.failure = text;
         record->facts.started = wall_clock();
 }
@@ -328,7 +329,7 @@ static void finish(struct record *record, const struct curfew_result *result, in
                 processes_finish(&record->processes, result);
                 facts->end = result->wall;
         } else if (!facts->failure) {
-                record_failure(record, CURFEW_STAGE_SUPERVISE, "it could not be supervised",
+                record_failure(record, CURFEW_STAGE_SUPERVISE, 0, "it could not be supervised",
                         CURFEW_FOREVER);
         }
 }

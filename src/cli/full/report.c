@@ -75,8 +75,9 @@ json_t *report_begin(const struct facts *facts, const char *schema) {
 static json_t *make_failure(const struct facts *facts) {
         if (facts->pid > 0)
                 return json_null();
-        return json_pack("{so so}", "stage", json_text(curfew_stage_name(facts->stage)), "error",
-                json_text(facts->failure));
+        return json_pack("{so so so}", "stage", json_text(curfew_stage_name(facts->stage)), "error",
+                json_text(facts->failure), "errno",
+                facts->error < 0 ? json_integer(-facts->error) : json_null());
 }
 
 static json_t *make_status(const struct curfew_result *result) {

@@ -13,7 +13,8 @@ struct facts {
         pid_t pid;           /* 0: it was not started */
         int64_t started;     /* in nanoseconds since the Epoch */
         int64_t deadline;    /* since the start, or CURFEW_FOREVER */
-        const char *failure; /* why it was not started */
+        const char *failure; /* why it was not started, */
+        int error;           /* and by which negative errno, if by one */
         enum curfew_stage stage;
         struct curfew_step_taken warned; /* signal 0: it was not */
         bool has_output;                 /* it went through this program */
