@@ -418,11 +418,11 @@ asks --stop=group:TERM
 asks --wait-tree -f -k 2
 
 # Whoever asks a curfew within this one asks for all that it has started, and asks nobody else there.
+# (One that leaves its command alone may be through before its keeper has told it so.)
 begin 0 "$curfew" -f 0 sh -c 'trap "exit 3" TERM; setsid sh asked & wait; wait'
 kill -TERM "$pid"
 end
 exited 3
-out asked
 
 # One curfew in another: the inner one is asked, and stops its own command, which hears of it once.
 begin 0 "$curfew" 0 sh -c 'trap "echo asked; sleep .1; exit 3" TERM

@@ -256,9 +256,23 @@ static bool sweep_group_of(struct sweep *sweep, struct proc_list *list, const st
 
 /* The step */
 
+/* Another curfew's host may have the signal as well, be through with it at once, and tell its keeper
+ * to leave the rest alone: the keeper must have been asked by then. */
+static void signal_keepers(struct sweep *sweep, struct proc_list *list) {
+        for (size_t i = 0; i < list->n; ++i) {
+                struct proc_item *item = &list->items[i];
+
+                if (!proc_is_keeper(&item->proc) || !is_meant(sweep, item))
+                        continue;
+                sweep_process(sweep, &item->proc);
+                item->done = true;
+        }
+}
+
 /* Parents stand before their children: who forks is asked early. */
 static void signal_all(
         struct sweep *sweep, const struct sweep_place *place, struct proc_list *list) {
+        signal_keepers(sweep, list);
         if (!place->sealed)
                 sweep_leaders_group(sweep, list);
         for (size_t i = 0; i < list->n; ++i) {
