@@ -71,6 +71,23 @@ run -p -s CONT .1 sh -c 'sleep 1; exit 7'; status 7
 run -p -s CONT .1 sleep 1; status 0
 run -s CONT .1 sh -c 'sleep 1; exit 7'; status 124
 
+### What it closes is closed.
+
+# It ends when whoever reads its output, or writes what it doesn't read, has seen that.
+for fd in 0 1 5; do
+        mkfifo "closed-$fd" "seen-$fd"
+done
+for fd in 1 5; do
+        (cat "closed-$fd" >/dev/null && echo >"seen-$fd") &
+        eval "\"\$curfew\" 10 sh -c 'exec $fd>&-; read -r _ <seen-$fd; exit 4' $fd>closed-$fd &"
+        wait $!
+        status=$?; args="whose command closes $fd"; status 4
+done
+(trap '' PIPE; while echo; do :; done >closed-0 2>&-; echo >seen-0) &
+"$curfew" 10 sh -c 'exec 0<&-; read -r _ <seen-0; exit 4' <closed-0 &
+wait $!
+status=$?; args='whose command closes 0'; status 4
+
 ### Its name.
 
 for args in -a --argv0= '--argv0 '; do

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /*
  * Which numbers are open poll(2) tells of many at once: of the others it says POLLNVAL.
@@ -64,6 +65,25 @@ int inherit_find(unsigned end, struct inherited *ret) {
         else
                 *ret = inherited;
         return r;
+}
+
+/* The numbers stay taken, so that nothing else gets them. Without a /dev/null they are kept. */
+static void empty_standard(bool output, int kept) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null >= 0 && kept != STDIN_FILENO)
+                dup3(null, STDIN_FILENO, O_CLOEXEC);
+        if (null >= 0 && kept != STDOUT_FILENO && output)
+                dup3(null, STDOUT_FILENO, O_CLOEXEC);
+        if (null > STDERR_FILENO)
+                close(null);
+}
+
+void inherit_let_go(const struct inherited *inherited, bool output, int kept) {
+        for (size_t i = 0; i < inherited->n; ++i)
+                if (inherited->fds[i].source != kept)
+                        close(inherited->fds[i].source);
+        empty_standard(output, kept);
 }
 
 void inherit_deinit(struct inherited *inherited) {

@@ -18,4 +18,11 @@ struct inherited {
  */
 int inherit_find(unsigned end, struct inherited *ret);
 
+/*
+ * The command has them now. This program holds them no longer, nor its standard input and, if that
+ * is for the command alone, output: so what the command closes is closed, and who waits for the end
+ * of a pipe has it then. But for the one that is to be `kept`, or -1.
+ */
+void inherit_let_go(const struct inherited *inherited, bool output, int kept);
+
 void inherit_deinit(struct inherited *inherited);

@@ -183,6 +183,7 @@ static int job_start(struct job *job) {
                 waker_set(&job->waker, curfew_ctx_deadline(job->ctx));
         r = command_start(&command, job->sup, job->ctx, &job->run);
         if (r >= 0) {
+                inherit_let_go(&job->inherited, !job->relay, job->opts->lifeline);
                 job->pass.run = job->run;
                 terminal_listen(&job->terminal, job->run, job->opts->stop);
                 relay_begin(job->relay, job->run);
