@@ -256,8 +256,8 @@ static bool sweep_group_of(struct sweep *sweep, struct proc_list *list, const st
 
 /* The step */
 
-/* Another curfew's host may have the signal as well, be through with it at once, and tell its keeper
- * to leave the rest alone: the keeper must have been asked by then. */
+/* Another curfew's host may have the signal as well, be through with it at once, and tell its
+ * keeper to leave the rest alone: the keeper must have been asked by then. */
 static void signal_keepers(struct sweep *sweep, struct proc_list *list) {
         for (size_t i = 0; i < list->n; ++i) {
                 struct proc_item *item = &list->items[i];
