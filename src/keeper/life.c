@@ -19,6 +19,7 @@
  */
 
 #define KILL_AGAIN (CLOCK_SEC / 10)
+#define NOBODY     (-1) /* the leader of whom the host had not told yet */
 
 static bool is_plan(const struct curfew_step plan[]) {
         for (size_t i = 0; i < CURFEW_MAX_STEPS && plan[i].signal != 0; ++i)
@@ -99,9 +100,9 @@ static void take_step(struct life *life, const struct curfew_step *step) {
         };
 
         if (step->whom == CURFEW_GROUP && life->ward.leads_group)
-                sweep.group = leader;
+                sweep.group = leader > 0 ? leader : NOBODY;
         if (step->whom == CURFEW_LEADER)
-                sweep.only = leader;
+                sweep.only = leader > 0 ? leader : NOBODY;
 
         if (step->signal == SIGKILL && step->whom == CURFEW_TREE)
                 kill_all(life);
