@@ -123,8 +123,11 @@ int cgroup_open_events(int parent, const char *name) {
 static int read_event(int events, const char *key) {
         char buf[128];
         const char *p;
-        long n = sys_call(SYS_pread64, events, buf, sizeof(buf) - 1, 0L);
+        long n;
 
+        do {
+                n = sys_call(SYS_pread64, events, buf, sizeof(buf) - 1, 0L);
+        } while (n == -EINTR);
         if (n < 0)
                 return (int)n;
         buf[n] = 0;
@@ -342,6 +345,8 @@ static bool is_left(int events) {
 void cgroup_end(int parent, const char *name) {
         int events = cgroup_open_events(parent, name), group = -1;
 
+        if (events < 0 && events != -ENOENT) /* what was short for a moment */
+                events = cgroup_open_events(parent, name);
         if (cgroup_is_populated(events) > 0)
                 group = cgroup_open(parent, name);
         if (group >= 0) {
