@@ -33,12 +33,15 @@ struct start {
         struct curfew_run **ret;
 };
 
+/* One in the current directory isn't looked up again. */
 static int start_file(const struct start *start, const char *path) {
         struct curfew_cmd cmd = *start->cmd;
         const char **shell;
+        char here[PATH_MAX + 2];
         int r;
 
-        cmd.path = path;
+        snprintf(here, sizeof(here), "./%s", path);
+        cmd.path = strchr(path, '/') ? path : here;
         r = curfew_start(start->sup, NULL, &cmd, start->stage, start->ret);
         if (r != -ENOEXEC || *start->stage != CURFEW_STAGE_EXEC)
                 return r;
