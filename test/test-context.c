@@ -864,6 +864,11 @@ static void test_fd_of_odd_deadlines(void) {
         curfew_ctx_unref(ctx);
 }
 
+/* Valgrind doesn't know the call. */
+static bool is_refused(int r) {
+        return r == -EMFILE || r == -ENOSYS;
+}
+
 /* Without a descriptor to be had: an error, and nothing is kept. */
 static void test_no_descriptors(void) {
         struct curfew_ctx *ctx = with_timeout(NULL, FAR), *none = NULL;
@@ -883,8 +888,8 @@ static void test_no_descriptors(void) {
         assert_eq(curfew_signals_open(NULL, &set, &no_signals), -EMFILE);
         assert_null(no_signals);
         assert_eq(curfew_ctx_with_fd(NULL, 0, POLLIN, &none), -EMFILE);
-        assert_eq(curfew_ctx_with_pid(NULL, getpid(), &none), -EMFILE);
-        assert_eq(curfew_ctx_with_ppid(NULL, getppid(), &none), -EMFILE);
+        assert_true(is_refused(curfew_ctx_with_pid(NULL, getpid(), &none)));
+        assert_true(is_refused(curfew_ctx_with_ppid(NULL, getppid(), &none)));
         assert_null(none);
         few.rlim_cur = (rlim_t)lowest + 2;
         assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);

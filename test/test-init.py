@@ -186,7 +186,7 @@ def test_group():
 
 
 def test_rewritten():
-    rewrites = ["-r", "15:3", "--rewrite=INT:0", "-r", "HUP:USR1", "-r", "sigusr1:RTMIN+1",
+    rewrites = ["-r", "15:3", "--rewrite=INT:0", "-r", "HUP:USR1", "-r", "sigusr1:35",
         "-r", "STOP:KILL"]
     with Container([], [*INIT, *rewrites, *WITNESS]) as inside:
         assert inside.line() == "ready"
@@ -276,7 +276,7 @@ def test_what_is_named():
     for number, options, status in (
             (signal.SIGWINCH, ["-s", "WINCH", "-k.2"], 137), (signal.SIGWINCH, ["-k.2"], 3),
             (signal.SIGHUP, ["-k.2"], 3), (signal.SIGHUP, ["-s", "HUP", "-k.2"], 137),
-            (37, ["-s", "RTMIN+3", "-k.2"], 137), (signal.SIGINT, ["-k.2"], 137),
+            (37, ["-s", "37", "-k.2"], 137), (signal.SIGINT, ["-k.2"], 137),
             (signal.SIGHUP, ["-r", "HUP:QUIT", "-k.2"], 137),
             (signal.SIGTERM, ["-r", "TERM:WINCH", "-k.2"], 137),
             (signal.SIGTERM, ["-r", "TERM:0", "-k.2"], 3)):

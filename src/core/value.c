@@ -75,6 +75,7 @@ static const struct curfew_ctx *search(struct merge *merge, const void *key) {
 }
 
 bool value_find(const struct curfew_ctx *ctx, const void *key, void **ret) {
+        const struct value *value;
         struct root *root;
 
         ctx = climb(ctx, key);
@@ -84,9 +85,10 @@ bool value_find(const struct curfew_ctx *ctx, const void *key, void **ret) {
                 ctx = search(merge_of(ctx), key);
                 root_unlock(root);
         }
-        if (ctx)
-                *ret = value_of(ctx)->value;
-        return ctx;
+        value = ctx ? value_of(ctx) : NULL;
+        if (value)
+                *ret = value->value;
+        return value;
 }
 
 int value_new(struct curfew_ctx *parent, const void *key, void *value, void (*release)(void *value),
