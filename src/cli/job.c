@@ -241,7 +241,8 @@ static void handle_signal(struct job *job, int signal, bool from_terminal) {
                 note_continued(job);
         if (job->is_init)
                 pass_on(job, signal, from_terminal);
-        else if (signal == SIGCONT)
+        else if (signal == SIGCONT ||
+                 (is_key && terminal_leaves_interrupt(&job->terminal, leader_of(job))))
                 return;
         else if (signal == SIGTSTP)
                 terminal_note_stop(&job->terminal, leader_of(job), from_terminal);
@@ -249,8 +250,6 @@ static void handle_signal(struct job *job, int signal, bool from_terminal) {
                 terminal_note_wanted(&job->terminal, true);
         else if (!rawsig_has(&job->stops, signal))
                 curfew_run_signal(job->run, CURFEW_LEADER, signal);
-        else if (is_key && terminal_leaves_interrupt(&job->terminal, leader_of(job)))
-                return;
         else if (!job->stopped_by)
                 stop_by(job, signal);
         else if (is_key)

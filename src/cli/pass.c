@@ -64,11 +64,11 @@ static enum curfew_whom whom_last(const struct opts *opts) {
 
 /* For the signal that came. */
 static int send(const struct pass *pass, int came, const struct curfew_step *step) {
-        struct curfew_step_taken unused;
+        struct curfew_step_taken taken = { .signal = step->signal, .whom = step->whom };
         char why[16];
 
         snprintf(why, sizeof(why), "SIG%s", curfew_signal_name(came));
-        return send_step(pass->opts, pass->run, step, pass->speech, why, &unused);
+        return send_step(pass->opts, pass->run, pass->speech, why, &taken);
 }
 
 /* A step as it is to be taken next, and at the end SIGKILL. */

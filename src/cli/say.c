@@ -18,7 +18,7 @@
  */
 
 #define MAX_LINE    4096 /* PIPE_BUF: lines of several curfews into one pipe don't mix */
-#define MAX_WAITING (4 * MAX_LINE)
+#define MAX_WAITING ((size_t)4 * MAX_LINE)
 #define PATIENCE    CURFEW_SEC
 
 static int put(const char *line, size_t size) {

@@ -2,19 +2,15 @@
 #include "send.h"
 #include "account.h"
 
-int send_step(const struct opts *opts, struct curfew_run *run, const struct curfew_step *step,
-        struct speech *speech, const char *why, struct curfew_step_taken *ret) {
-        int64_t at = curfew_now() - curfew_run_started(run);
-        int n = curfew_run_signal(run, step->whom, step->signal);
+int send_step(const struct opts *opts, struct curfew_run *run, struct speech *speech,
+        const char *why, struct curfew_step_taken *step) {
+        int n;
 
-        *ret = (struct curfew_step_taken){
-                .signal = step->signal,
-                .whom = step->whom,
-                .at = at,
-                .reached = n > 0 ? (unsigned)n : 0,
-                .error = n < 0 ? n : 0,
-        };
+        step->at = curfew_now() - curfew_run_started(run);
+        n = curfew_run_signal(run, step->whom, step->signal);
+        step->reached = n > 0 ? (unsigned)n : 0;
+        step->error = n < 0 ? n : 0;
         if (opts->verbose)
-                account_step(speech, opts->argv[0], ret, why);
-        return ret->error;
+                account_step(speech, opts->argv[0], step, why);
+        return step->error;
 }

@@ -6,7 +6,8 @@
 #include "opts.h"
 #include "say.h"
 
-/* Send it, and say so if that is wanted, `why` in a word, as part of `speech`. Returns 0, or the
- * negative errno that has kept it from everybody. */
-int send_step(const struct opts *opts, struct curfew_run *run, const struct curfew_step *step,
-        struct speech *speech, const char *why, struct curfew_step_taken *ret);
+/* Send the signal of the step to whom it says, write down how that went, and say so as part of
+ * `speech` if that is wanted, `why` in a word. Returns 0, or the negative errno that has kept it
+ * from everybody. */
+int send_step(const struct opts *opts, struct curfew_run *run, struct speech *speech,
+        const char *why, struct curfew_step_taken *step);

@@ -17,9 +17,8 @@ int64_t warning_time(const struct opts_warn *warn, const struct curfew_ctx *ctx)
 
 void warning_send(const struct opts *opts, struct curfew_run *run, struct record *record,
         struct speech *speech) {
-        const struct curfew_step step = { opts->warn.signal, opts->warn.whom, 0 };
-        struct curfew_step_taken taken;
+        struct curfew_step_taken taken = { .signal = opts->warn.signal, .whom = opts->warn.whom };
 
-        send_step(opts, run, &step, speech, "warning", &taken);
+        send_step(opts, run, speech, "warning", &taken);
         record_warning(record, &taken);
 }

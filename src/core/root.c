@@ -48,21 +48,25 @@ static void join(struct root *low, struct root *high) {
         pthread_cond_broadcast(&low->called);
 }
 
+static bool join_tops(struct root *a, struct root *b) {
+        bool are_tops = root_top(a) == a && root_top(b) == b;
+
+        if (are_tops)
+                join(a->rank < b->rank ? a : b, a->rank < b->rank ? b : a);
+        return are_tops;
+}
+
 /* Whether both were still the ones whose locks they are. */
 static bool try_to_join(struct root *a, struct root *b) {
         bool are_tops;
 
-        if (!threads_alone()) {
-                pthread_mutex_lock(a < b ? &a->lock : &b->lock);
-                pthread_mutex_lock(a < b ? &b->lock : &a->lock);
-        }
-        are_tops = root_top(a) == a && root_top(b) == b;
-        if (are_tops)
-                join(a->rank < b->rank ? a : b, a->rank < b->rank ? b : a);
-        if (!threads_alone()) {
-                pthread_mutex_unlock(&a->lock);
-                pthread_mutex_unlock(&b->lock);
-        }
+        if (threads_alone())
+                return join_tops(a, b);
+        pthread_mutex_lock(a < b ? &a->lock : &b->lock);
+        pthread_mutex_lock(a < b ? &b->lock : &a->lock);
+        are_tops = join_tops(a, b);
+        pthread_mutex_unlock(&a->lock);
+        pthread_mutex_unlock(&b->lock);
         return are_tops;
 }
 
